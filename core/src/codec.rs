@@ -1,0 +1,1 @@
+//! How columns become bytes and come back.

@@ -1,0 +1,6 @@
+//! InfluxDB 1.x: line protocol in, InfluxQL to plans, answers in its own shapes and words.
+
+pub mod ast;
+pub mod lexer;
+pub mod line_protocol;
+pub mod parse;

@@ -1,0 +1,299 @@
+//! Points on their way in: what every dialect's write path makes and the store, the WAL and the live tail take.
+//!
+//! A batch is made for one database and retention policy. Names are interned per batch, so a point costs a row and a
+//! cell per field and, once its series and fields are known to the batch, no allocation of its own. A batch is meant
+//! to be [cleared](WriteBatch::clear) and used again.
+
+use super::series::push_text;
+use crate::hash::{BuildHasher, Map};
+use crate::value::{FieldType, Value};
+use std::hash::BuildHasher as _;
+
+/// A field's value as it lies in a batch: 8 bytes of payload, or a range of the batch's text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cell {
+    /// Index into [`WriteBatch::fields`].
+    pub field: u32,
+    pub field_type: FieldType,
+    /// Float bits, integer, unsigned, 0 or 1; for a string `offset << 32 | length` into the batch's text.
+    pub bits: u64,
+}
+
+/// One point: a series, a time and a run of cells. A field named twice: the later cell wins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Index into [`WriteBatch::series`].
+    pub series: u32,
+    pub time: i64,
+    pub first_cell: u32,
+    pub cells: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start as usize..(self.start + self.len) as usize]
+    }
+}
+
+/// A field name of one measurement.
+#[derive(Clone, Copy, Debug)]
+struct FieldName {
+    measurement: u32,
+    name: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SeriesEntry {
+    key: Span,
+    measurement: u32,
+}
+
+/// Columns of points to write; see the module.
+#[derive(Clone, Debug, Default)]
+pub struct WriteBatch {
+    names: Vec<u8>,
+    text: Vec<u8>,
+    measurements: Vec<Span>,
+    series: Vec<SeriesEntry>,
+    fields: Vec<FieldName>,
+    pub rows: Vec<Row>,
+    pub cells: Vec<Cell>,
+    by_key: Map<u64, u32>,
+    by_field: Map<u64, u32>,
+    by_measurement: Map<u64, u32>,
+    scratch: Vec<u8>,
+    last_series: u32,
+    guess: u32,
+}
+
+impl WriteBatch {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the points, keeps the memory.
+    pub fn clear(&mut self) {
+        self.names.clear();
+        self.text.clear();
+        self.measurements.clear();
+        self.series.clear();
+        self.fields.clear();
+        self.rows.clear();
+        self.cells.clear();
+        self.by_key.clear();
+        self.by_field.clear();
+        self.by_measurement.clear();
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
+    pub fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Canonical bytes of a series (see [`super::series`]).
+    pub fn series_key(&self, series: u32) -> &[u8] {
+        self.series[series as usize].key.of(&self.names)
+    }
+
+    pub fn series_measurement(&self, series: u32) -> &str {
+        let measurement = self.series[series as usize].measurement;
+        utf8(self.measurements[measurement as usize].of(&self.names))
+    }
+
+    pub fn field_name(&self, field: u32) -> &str {
+        utf8(self.fields[field as usize].name.of(&self.names))
+    }
+
+    pub fn field_measurement(&self, field: u32) -> &str {
+        let measurement = self.fields[field as usize].measurement;
+        utf8(self.measurements[measurement as usize].of(&self.names))
+    }
+
+    pub fn cells_of(&self, row: &Row) -> &[Cell] {
+        &self.cells[row.first_cell as usize..(row.first_cell + row.cells) as usize]
+    }
+
+    pub fn value(&self, cell: &Cell) -> Value<'_> {
+        match cell.field_type {
+            FieldType::Float => Value::Float(f64::from_bits(cell.bits)),
+            FieldType::Integer => Value::Integer(cell.bits as i64),
+            FieldType::Unsigned => Value::Unsigned(cell.bits),
+            FieldType::Boolean => Value::Boolean(cell.bits != 0),
+            FieldType::String => {
+                let start = (cell.bits >> 32) as usize;
+                Value::String(utf8(&self.text[start..start + (cell.bits as u32) as usize]))
+            }
+        }
+    }
+
+    /// The slot of a series given its tags **sorted by key, without empty values and without repeats**.
+    pub fn intern_series<'a>(&mut self, measurement: &str, tags: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> u32 {
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        push_text(measurement.as_bytes(), &mut key);
+        for (name, value) in tags {
+            push_text(name, &mut key);
+            push_text(value, &mut key);
+        }
+        let slot = self.intern_key(measurement, &key);
+        self.scratch = key;
+        slot
+    }
+
+    /// The slot of a series whose canonical key is at hand.
+    pub fn intern_key(&mut self, measurement: &str, key: &[u8]) -> u32 {
+        if let Some(last) = self.series.get(self.last_series as usize)
+            && last.key.of(&self.names) == key
+        {
+            return self.last_series;
+        }
+        let mut hash = BuildHasher::default().hash_one(key);
+        while let Some(slot) = self.by_key.get(&hash) {
+            if self.series[*slot as usize].key.of(&self.names) == key {
+                self.last_series = *slot;
+                return *slot;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let measurement = self.intern_measurement(measurement);
+        let key = store_name(key, &mut self.names);
+        let slot = self.series.len() as u32;
+        self.series.push(SeriesEntry { key, measurement });
+        self.by_key.insert(hash, slot);
+        self.last_series = slot;
+        slot
+    }
+
+    /// Begins a point of `series`; add its fields with [`push_value`](Self::push_value).
+    pub fn begin_row(&mut self, series: u32, time: i64) {
+        self.rows.push(Row { series, time, first_cell: self.cells.len() as u32, cells: 0 });
+    }
+
+    /// Adds a field to the point last begun.
+    pub fn push_value(&mut self, name: &str, value: Value<'_>) {
+        let series = self.rows.last().expect("begin_row comes before push_value").series;
+        let measurement = self.series[series as usize].measurement;
+        let field = self.intern_field(measurement, name);
+        let (field_type, bits) = match value {
+            Value::Float(value) => (FieldType::Float, crate::value::canonical(value).to_bits()),
+            Value::Integer(value) => (FieldType::Integer, value as u64),
+            Value::Unsigned(value) => (FieldType::Unsigned, value),
+            Value::Boolean(value) => (FieldType::Boolean, u64::from(value)),
+            Value::String(value) => {
+                let start = self.text.len() as u64;
+                self.text.extend_from_slice(value.as_bytes());
+                (FieldType::String, start << 32 | value.len() as u64)
+            }
+        };
+        self.cells.push(Cell { field, field_type, bits });
+        self.rows.last_mut().expect("checked above").cells += 1;
+    }
+
+    /// Takes the point last begun back, with its fields.
+    pub fn abandon_row(&mut self) {
+        if let Some(row) = self.rows.pop() {
+            self.cells.truncate(row.first_cell as usize);
+        }
+    }
+
+    /// Bytes of memory the points take, roughly.
+    pub fn heap_bytes(&self) -> usize {
+        self.names.len() + self.text.len() + self.rows.len() * 24 + self.cells.len() * 16 + self.series.len() * 32
+    }
+
+    fn intern_measurement(&mut self, name: &str) -> u32 {
+        let mut hash = BuildHasher::default().hash_one(name.as_bytes());
+        while let Some(slot) = self.by_measurement.get(&hash) {
+            if self.measurements[*slot as usize].of(&self.names) == name.as_bytes() {
+                return *slot;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let span = store_name(name.as_bytes(), &mut self.names);
+        let slot = self.measurements.len() as u32;
+        self.measurements.push(span);
+        self.by_measurement.insert(hash, slot);
+        slot
+    }
+
+    /// Points of a measurement mostly name the same fields in the same order: the field after the last one found is
+    /// tried before the map.
+    fn intern_field(&mut self, measurement: u32, name: &str) -> u32 {
+        if let Some(field) = self.fields.get(self.guess as usize)
+            && field.measurement == measurement
+            && field.name.of(&self.names) == name.as_bytes()
+        {
+            self.guess += 1;
+            return self.guess - 1;
+        }
+        let mut hash = BuildHasher::default().hash_one((measurement, name.as_bytes()));
+        while let Some(slot) = self.by_field.get(&hash) {
+            let field = self.fields[*slot as usize];
+            if field.measurement == measurement && field.name.of(&self.names) == name.as_bytes() {
+                self.guess = *slot + 1;
+                return *slot;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let name = store_name(name.as_bytes(), &mut self.names);
+        let slot = self.fields.len() as u32;
+        self.fields.push(FieldName { measurement, name });
+        self.by_field.insert(hash, slot);
+        self.guess = slot + 1;
+        slot
+    }
+}
+
+fn store_name(name: &[u8], names: &mut Vec<u8>) -> Span {
+    let start = names.len() as u32;
+    names.extend_from_slice(name);
+    Span { start, len: name.len() as u32 }
+}
+
+fn utf8(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("only whole texts are stored")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_once() {
+        let mut batch = WriteBatch::new();
+        for time in 0..3 {
+            for host in ["a", "b"] {
+                let tags = [(&b"host"[..], host.as_bytes())];
+                let series = batch.intern_series("cpu", tags.into_iter());
+                batch.begin_row(series, time);
+                batch.push_value("user", Value::Float(1.5));
+                batch.push_value("note", Value::String("x"));
+            }
+        }
+        assert_eq!((batch.len(), batch.series_count(), batch.field_count()), (6, 2, 2));
+        let row = batch.rows[5];
+        assert_eq!(batch.series_measurement(row.series), "cpu");
+        let values: Vec<_> =
+            batch.cells_of(&row).iter().map(|cell| (batch.field_name(cell.field), batch.value(cell))).collect();
+        assert_eq!(values, [("user", Value::Float(1.5)), ("note", Value::String("x"))]);
+        batch.abandon_row();
+        assert_eq!((batch.len(), batch.cells.len()), (5, 10));
+    }
+}

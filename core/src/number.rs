@@ -1,0 +1,1 @@
+//! Number text: how each wire prints a float, and how text becomes one.
