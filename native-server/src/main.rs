@@ -1,1 +1,20 @@
-fn main() {}
+//! `isopoint`: one binary, four time-series APIs, a dashboard.
+
+mod assets;
+mod cli;
+mod config;
+mod drive;
+mod gzip;
+mod host;
+mod http;
+mod import;
+mod metrics;
+mod self_metrics;
+mod server;
+mod sync;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

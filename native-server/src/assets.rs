@@ -1,0 +1,53 @@
+//! The dashboard, kept in the binary as gzip.
+
+use bytes::Bytes;
+
+/// Path below the root, gzip bytes.
+static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Isopoint</title>\
+<p>This binary was built without the dashboard. <code>cargo xtask demo</code> builds both; the APIs work as they are.</p>";
+
+pub struct Asset {
+    pub content_type: &'static str,
+    pub cache_control: &'static str,
+    /// Gzip, if `packed`.
+    pub body: Bytes,
+    pub packed: bool,
+}
+
+/// The file a browser asks for with `path` (`/` is the page).
+pub fn find(path: &str) -> Option<Asset> {
+    let name = match path.strip_prefix('/')? {
+        "" => "index.html",
+        name => name,
+    };
+    if FILES.is_empty() && name == "index.html" {
+        return Some(Asset {
+            content_type: "text/html; charset=utf-8",
+            cache_control: "no-cache",
+            body: Bytes::from_static(NOT_BUILT.as_bytes()),
+            packed: false,
+        });
+    }
+    let (_, body) = FILES.iter().find(|(file, _)| *file == name)?;
+    // The build puts a content hash into the names below assets/.
+    let cache_control =
+        if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    Some(Asset { content_type: content_type(name), cache_control, body: Bytes::from_static(body), packed: true })
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "map" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}

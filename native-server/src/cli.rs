@@ -1,0 +1,82 @@
+//! The command line: what scripts rely on is in the README.
+
+use crate::config::{Config, Settings};
+use crate::import::{self, ImportArgs};
+use crate::server;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ends; scripts may rely on it.
+#[derive(Clone, Copy, Debug)]
+pub enum Exit {
+    Done = 0,
+    Failed = 1,
+    /// Flags, environment or configuration file are wrong.
+    Usage = 2,
+    /// The data folder cannot be used.
+    DataFolder = 3,
+}
+
+/// A time-series server with the APIs of InfluxDB 1.x and Facette, and a dashboard.
+#[derive(Parser)]
+#[command(name = "isopoint", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    ///
+    /// Serves the InfluxDB 1.x API (/ping, /query, /write), Facette's points (/api/v1/series/points), /health, /metrics
+    /// and the dashboard (/) on one port. Prints `listening on http://ADDRESS` when it is ready. Stops gracefully on
+    /// Ctrl-C or SIGTERM: it flushes what is in memory first; kill -9 loses nothing that was acknowledged either.
+    ///
+    /// Every setting can be given as a flag, as an environment variable or, in the same words, in the file named by
+    /// --config; the flag wins over the environment, and that over the file.
+    Serve {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings, such as `listen = "0.0.0.0:8086"`
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Send files of points to a running server
+    ///
+    /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
+    /// `isopoint import weather.csv --database demo --tags location`.
+    Import(ImportArgs),
+    /// Print the settings in force, as a configuration file
+    Config {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+pub fn run() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Serve { settings, config } => match Config::resolve(settings, config.as_deref()) {
+            Ok(config) => server::serve(config),
+            Err(error) => usage(&error),
+        },
+        Command::Import(args) => import::run(&args),
+        Command::Config { settings, config } => match Config::resolve(settings, config.as_deref()) {
+            Ok(config) => {
+                print!("{config}");
+                Exit::Done
+            }
+            Err(error) => usage(&error),
+        },
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn usage(error: &str) -> Exit {
+    eprintln!("isopoint: {error}");
+    Exit::Usage
+}

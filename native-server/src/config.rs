@@ -1,0 +1,211 @@
+//! What a server runs with. One list of settings serves flags, environment and file, in that order of precedence.
+
+use serde::Deserialize;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Every setting of `isopoint serve`, each optional: a flag, else `ISOPOINT_…`, else the configuration file, else the
+/// default.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Address and port to serve all APIs and the dashboard on; port 0 picks a free one [default: 127.0.0.1:8086]
+    #[arg(long, env = "ISOPOINT_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Folder for all data; made when missing [default: isopoint-data]
+    #[arg(long, env = "ISOPOINT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// When an acknowledged write is on disk: `always` before the answer, `interval` within a second, `never` when the
+    /// system likes [default: always]
+    #[arg(long, env = "ISOPOINT_FSYNC", value_name = "WHEN")]
+    pub fsync: Option<Fsync>,
+    /// Do not record this machine's own CPU, memory, disk, network and load in database _internal
+    #[arg(long, env = "ISOPOINT_NO_SELF_METRICS")]
+    pub no_self_metrics: bool,
+    /// Memory for points not yet in files, and for queries (each may use as much); such as 512MiB [default: 1GiB]
+    #[arg(long, env = "ISOPOINT_MEMORY_LIMIT", value_name = "BYTES")]
+    pub memory_limit: Option<ByteSize>,
+    /// Largest request body, also after unpacking gzip [default: 25000000]
+    #[arg(long, env = "ISOPOINT_MAX_BODY_SIZE", value_name = "BYTES")]
+    pub max_body_size: Option<ByteSize>,
+    /// Rows an InfluxQL answer may have, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_MAX_ROW_LIMIT", value_name = "N")]
+    pub max_row_limit: Option<u64>,
+    /// Series one SELECT may read, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_MAX_SELECT_SERIES", value_name = "N")]
+    pub max_select_series: Option<u64>,
+    /// Buckets one SELECT may make, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_MAX_SELECT_BUCKETS", value_name = "N")]
+    pub max_select_buckets: Option<u64>,
+    /// Points one SELECT may read, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_MAX_SELECT_POINTS", value_name = "N")]
+    pub max_select_points: Option<u64>,
+    /// Seconds a request may take to arrive, and to be answered [default: 60]
+    #[arg(long, env = "ISOPOINT_TIMEOUT", value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub fsync: Fsync,
+    pub self_metrics: bool,
+    pub memory_limit: u64,
+    pub max_body_size: u64,
+    pub max_row_limit: u64,
+    pub max_select_series: u64,
+    pub max_select_buckets: u64,
+    pub max_select_points: u64,
+    pub timeout_secs: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fsync {
+    Always,
+    Interval,
+    Never,
+}
+
+/// A number of bytes, as `1048576`, `1MiB` or `1MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "ByteText")]
+pub struct ByteSize(pub u64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ByteText {
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<ByteText> for ByteSize {
+    type Error = String;
+
+    fn try_from(text: ByteText) -> Result<Self, String> {
+        match text {
+            ByteText::Number(bytes) => Ok(Self(bytes)),
+            ByteText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let scale: u64 = match text[digits..].trim() {
+            "" | "B" => 1,
+            "kB" | "KB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            other => return Err(format!("unknown unit {other:?}; use B, kB, MB, GB, KiB, MiB or GiB")),
+        };
+        let number: u64 = text[..digits].parse().map_err(|_| format!("{text:?} is not a number of bytes"))?;
+        number.checked_mul(scale).map(Self).ok_or_else(|| format!("{text} is too large"))
+    }
+}
+
+impl Settings {
+    /// These settings, and where they are silent the others.
+    fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            data_dir: self.data_dir.or(other.data_dir),
+            fsync: self.fsync.or(other.fsync),
+            no_self_metrics: self.no_self_metrics || other.no_self_metrics,
+            memory_limit: self.memory_limit.or(other.memory_limit),
+            max_body_size: self.max_body_size.or(other.max_body_size),
+            max_row_limit: self.max_row_limit.or(other.max_row_limit),
+            max_select_series: self.max_select_series.or(other.max_select_series),
+            max_select_buckets: self.max_select_buckets.or(other.max_select_buckets),
+            max_select_points: self.max_select_points.or(other.max_select_points),
+            timeout: self.timeout.or(other.timeout),
+        }
+    }
+
+    fn from_file(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+impl Config {
+    /// Flags and environment are in `settings`; the file fills what they leave open.
+    pub fn resolve(settings: Settings, file: Option<&Path>) -> Result<Self, String> {
+        let settings = match file {
+            Some(path) => settings.or(Settings::from_file(path)?),
+            None => settings,
+        };
+        Ok(Self {
+            listen: settings.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8086))),
+            data_dir: settings.data_dir.unwrap_or_else(|| PathBuf::from("isopoint-data")),
+            fsync: settings.fsync.unwrap_or(Fsync::Always),
+            self_metrics: !settings.no_self_metrics,
+            memory_limit: settings.memory_limit.map_or(1 << 30, |size| size.0),
+            max_body_size: settings.max_body_size.map_or(25_000_000, |size| size.0),
+            max_row_limit: settings.max_row_limit.unwrap_or(0),
+            max_select_series: settings.max_select_series.unwrap_or(0),
+            max_select_buckets: settings.max_select_buckets.unwrap_or(0),
+            max_select_points: settings.max_select_points.unwrap_or(0),
+            timeout_secs: settings.timeout.unwrap_or(60),
+        })
+    }
+}
+
+/// As a configuration file: what `isopoint config` prints is what `--config` reads.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fsync = match self.fsync {
+            Fsync::Always => "always",
+            Fsync::Interval => "interval",
+            Fsync::Never => "never",
+        };
+        writeln!(f, "listen = {:?}", self.listen.to_string())?;
+        writeln!(f, "data-dir = {:?}", self.data_dir.display().to_string())?;
+        writeln!(f, "fsync = {fsync:?}")?;
+        writeln!(f, "no-self-metrics = {}", !self.self_metrics)?;
+        writeln!(f, "memory-limit = {}", self.memory_limit)?;
+        writeln!(f, "max-body-size = {}", self.max_body_size)?;
+        writeln!(f, "max-row-limit = {}", self.max_row_limit)?;
+        writeln!(f, "max-select-series = {}", self.max_select_series)?;
+        writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;
+        writeln!(f, "max-select-points = {}", self.max_select_points)?;
+        writeln!(f, "timeout = {}", self.timeout_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_the_print_reads_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("isopoint.toml");
+        std::fs::write(&file, "listen = \"0.0.0.0:1\"\nmemory-limit = \"2MiB\"\nfsync = \"never\"\n").unwrap();
+        let flags = Settings { listen: Some("127.0.0.1:9".parse().unwrap()), ..Settings::default() };
+        let config = Config::resolve(flags, Some(&file)).unwrap();
+        assert_eq!((config.listen.port(), config.memory_limit, config.fsync), (9, 2 << 20, Fsync::Never));
+        std::fs::write(&file, config.to_string()).unwrap();
+        assert_eq!(Config::resolve(Settings::default(), Some(&file)).unwrap().to_string(), config.to_string());
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("isopoint.toml");
+        std::fs::write(&file, "listne = \"0.0.0.0:1\"\n").unwrap();
+        assert!(Config::resolve(Settings::default(), Some(&file)).unwrap_err().contains("listne"));
+        assert_eq!("3 GiB".parse(), Ok(ByteSize(3 << 30)));
+        assert!("3 fathoms".parse::<ByteSize>().is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! gzip, in and out.
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::HeaderMap;
+use hyper::header;
+use std::io::{Read as _, Write as _};
+use tokio::sync::mpsc;
+
+/// The most an unpacked body may be, whatever the body limit (which InfluxDB measures packed): a gzip bomb ends here.
+pub const LARGEST_BODY: u64 = 256 << 20;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    TooLarge,
+    /// In InfluxDB's words.
+    Broken(&'static str),
+}
+
+/// As InfluxDB: the text `gzip` anywhere in Accept-Encoding.
+pub fn accepted(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT_ENCODING).is_some_and(|value| {
+        value.as_bytes().windows(4).any(|window| window == b"gzip")
+    })
+}
+
+pub fn unpack(packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+    if packed.len() < 10 {
+        return Err(Refusal::Broken(if packed.is_empty() { "EOF" } else { "unexpected EOF" }));
+    }
+    if packed[..2] != [0x1f, 0x8b] {
+        return Err(Refusal::Broken("gzip: invalid header"));
+    }
+    let mut plain = Vec::new();
+    let mut decoder = flate2::read::MultiGzDecoder::new(packed).take(limit.saturating_add(1));
+    match decoder.read_to_end(&mut plain) {
+        Ok(_) if plain.len() as u64 > limit => Err(Refusal::TooLarge),
+        Ok(_) => Ok(plain),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Refusal::Broken("unexpected EOF")),
+        Err(_) => Err(Refusal::Broken("gzip: invalid checksum")),
+    }
+}
+
+/// Packs chunks as they come; each is flushed, so that a chunked answer arrives chunk by chunk.
+pub fn pack_stream(mut chunks: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
+    let (sender, packed) = mpsc::channel(4);
+    tokio::spawn(async move {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        while let Some(chunk) = chunks.recv().await {
+            encoder.write_all(&chunk).and_then(|()| encoder.flush()).expect("memory takes all");
+            let bytes = std::mem::take(encoder.get_mut());
+            if sender.send(Bytes::from(bytes)).await.is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(Bytes::from(encoder.finish().expect("memory takes all"))).await;
+    });
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn bombs_and_rubbish_are_refused() {
+        let packed = pack(&vec![b'x'; 1 << 20]);
+        assert_eq!(unpack(&packed, 1 << 20).unwrap().len(), 1 << 20);
+        assert_eq!(unpack(&packed, (1 << 20) - 1), Err(Refusal::TooLarge));
+        assert_eq!(unpack(b"", 9), Err(Refusal::Broken("EOF")));
+        assert_eq!(unpack(b"not gzip at all", 9), Err(Refusal::Broken("gzip: invalid header")));
+        assert_eq!(unpack(&packed[..packed.len() - 9], 1 << 30), Err(Refusal::Broken("unexpected EOF")));
+    }
+}

@@ -1,0 +1,241 @@
+//! The store's file actions on this machine's file system, and reads of block files through memory maps.
+
+use super::map::map;
+use crate::config::Fsync;
+use bytes::Bytes;
+use isopoint_core::store::{ByteRange, FileName};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Deleted files stay readable this long: a query may hold a snapshot that names them.
+const GRACE: Duration = Duration::from_secs(600);
+
+/// Files below a data folder. Appends belong to one thread; reads to any.
+#[derive(Debug)]
+pub struct Files {
+    root: PathBuf,
+    maps: Mutex<Maps>,
+}
+
+#[derive(Debug, Default)]
+struct Maps {
+    live: HashMap<FileName, Bytes>,
+    deleted: Vec<(Instant, FileName)>,
+}
+
+/// The writing side: open logs, and when they are synced.
+#[derive(Debug)]
+pub struct LogFiles {
+    fsync: Fsync,
+    open: HashMap<FileName, File>,
+    /// Appended to since their last sync, under `Fsync::Interval`.
+    unsynced: Vec<FileName>,
+    last_sync: Instant,
+}
+
+impl Files {
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), maps: Mutex::default() }
+    }
+
+    fn path(&self, name: &FileName) -> PathBuf {
+        self.root.join(name.as_str())
+    }
+
+    /// Every file below the root but the host's own, with its length. Temporary files of a cut-off `put` are removed.
+    pub fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                let (path, kind) = (entry.path(), entry.file_type()?);
+                if kind.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let Some(name) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else { continue };
+                if name.ends_with(".tmp") {
+                    fs::remove_file(&path)?;
+                } else if name != "LOCK" {
+                    found.push((FileName::new(name.replace('\\', "/")), entry.metadata()?.len()));
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The bytes of part of a file. Shares the file's map: nothing is copied.
+    pub fn read(&self, range: &ByteRange) -> io::Result<Bytes> {
+        let whole = self.whole(&range.file)?;
+        let end = range.offset.checked_add(u64::from(range.len)).filter(|end| *end <= whole.len() as u64);
+        let Some(end) = end else {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} is shorter than its index says", range.file)));
+        };
+        Ok(whole.slice(range.offset as usize..end as usize))
+    }
+
+    pub fn whole(&self, name: &FileName) -> io::Result<Bytes> {
+        let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = maps.live.get(name) {
+            return Ok(bytes.clone());
+        }
+        let bytes = map(&File::open(self.path(name))?)?;
+        maps.live.insert(name.clone(), bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The bytes of a log, read rather than mapped: it will grow.
+    pub fn read_log(&self, name: &FileName) -> io::Result<Bytes> {
+        fs::read(self.path(name)).map(Bytes::from)
+    }
+
+    /// Atomic and durable: temporary file, sync, rename, sync of the folder.
+    pub fn put(&self, name: &FileName, bytes: &[u8]) -> io::Result<()> {
+        let path = self.path(name);
+        let folder = path.parent().expect("a name lies below the root");
+        let made_folder = !folder.exists();
+        fs::create_dir_all(folder)?;
+        let temporary = path.with_extension("tmp");
+        let written = (|| {
+            let mut file = File::create(&temporary)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        })();
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        sync_folder(folder)?;
+        if made_folder {
+            self.sync_parents(folder)?;
+        }
+        Ok(())
+    }
+
+    pub fn delete(&self, name: &FileName) -> io::Result<()> {
+        // Mapped before it goes, for the snapshots that name it; a file already gone has no reader.
+        let _ = self.whole(name);
+        match fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        maps.deleted.push((now, name.clone()));
+        let (gone, kept) = std::mem::take(&mut maps.deleted).into_iter().partition(|(at, _)| now - *at > GRACE);
+        maps.deleted = kept;
+        let gone: Vec<(Instant, FileName)> = gone;
+        for (_, name) in gone {
+            maps.live.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// New folders are durable once each of their parents is synced.
+    fn sync_parents(&self, folder: &Path) -> io::Result<()> {
+        let mut folder = folder;
+        while let Some(parent) = folder.parent().filter(|_| folder != self.root) {
+            sync_folder(parent)?;
+            folder = parent;
+        }
+        Ok(())
+    }
+}
+
+impl LogFiles {
+    pub fn new(fsync: Fsync) -> Self {
+        Self { fsync, open: HashMap::new(), unsynced: Vec::new(), last_sync: Instant::now() }
+    }
+
+    pub fn append(&mut self, files: &Files, name: &FileName, bytes: &[u8]) -> io::Result<()> {
+        if !self.open.contains_key(name) {
+            let path = files.path(name);
+            let folder = path.parent().expect("a name lies below the root");
+            fs::create_dir_all(folder)?;
+            let file = File::options().create(true).append(true).open(&path)?;
+            sync_folder(folder)?;
+            files.sync_parents(folder)?;
+            self.open.insert(name.clone(), file);
+        }
+        self.open.get_mut(name).expect("opened above").write_all(bytes)
+    }
+
+    /// Makes a log durable now, later or never, as the policy says.
+    pub fn sync(&mut self, name: &FileName) -> io::Result<()> {
+        match self.fsync {
+            Fsync::Always => self.open.get(name).map_or(Ok(()), File::sync_data),
+            Fsync::Interval => {
+                if !self.unsynced.contains(name) {
+                    self.unsynced.push(name.clone());
+                }
+                self.sync_due()
+            }
+            Fsync::Never => Ok(()),
+        }
+    }
+
+    /// Under `Fsync::Interval`: syncs what was appended when a second has passed.
+    pub fn sync_due(&mut self) -> io::Result<()> {
+        if self.unsynced.is_empty() || self.last_sync.elapsed() < Duration::from_secs(1) {
+            return Ok(());
+        }
+        self.last_sync = Instant::now();
+        for name in std::mem::take(&mut self.unsynced) {
+            if let Some(file) = self.open.get(&name) {
+                file.sync_data()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn forget(&mut self, name: &FileName) {
+        self.open.remove(name);
+        self.unsynced.retain(|file| file != name);
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_put_read_listed_and_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path());
+        let name = FileName::new("db1/rp1/0/abc.blk");
+        files.put(&name, b"0123456789").unwrap();
+        fs::write(folder.path().join("db1/rp1/0/torn.tmp"), b"x").unwrap();
+        assert_eq!(files.list().unwrap(), [(name.clone(), 10)]);
+        let range = |offset, len| ByteRange { file: name.clone(), offset, len };
+        assert_eq!(&files.read(&range(3, 4)).unwrap()[..], b"3456");
+        assert!(files.read(&range(8, 4)).is_err());
+        files.delete(&name).unwrap();
+        assert_eq!(files.list().unwrap(), []);
+        assert_eq!(&files.read(&range(0, 1)).unwrap()[..], b"0", "a snapshot may still name it");
+        files.delete(&name).unwrap();
+    }
+
+    #[test]
+    fn logs_grow_and_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path());
+        let mut logs = LogFiles::new(Fsync::Always);
+        let name = FileName::new("wal/00000001.wal");
+        for part in [&b"ab"[..], b"cd"] {
+            logs.append(&files, &name, part).unwrap();
+            logs.sync(&name).unwrap();
+        }
+        assert_eq!(&files.read_log(&name).unwrap()[..], b"abcd");
+    }
+}

@@ -1,0 +1,254 @@
+//! hyper on one side, the engine's exchanges on the other: bodies in and out, gzip, limits, time-outs, and the few
+//! paths that are the server's own (dashboard, `/metrics`, sync).
+
+use crate::assets;
+use crate::drive::{Answer, Driver};
+use crate::gzip;
+use crate::host::{Host, clock};
+use crate::metrics::Metrics;
+use crate::sync::Sync;
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use isopoint_core::dialect::ApiConfig;
+use isopoint_core::dialect::exchange::{ApiRequest, Head};
+use isopoint_core::dialect::route;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+pub type Body = BoxBody<Bytes, Infallible>;
+
+/// Everything a request may need.
+pub struct Service {
+    pub host: Arc<Host>,
+    pub driver: Driver,
+    pub api: Arc<ApiConfig>,
+    pub metrics: Arc<Metrics>,
+    pub sync: Sync,
+    pub max_body: u64,
+    pub timeout: Duration,
+    pub started: Instant,
+    pub requests: AtomicU64,
+}
+
+impl Service {
+    /// Answers one request; never fails: what goes wrong is an answer too.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let began = Instant::now();
+        let (parts, body) = request.into_parts();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let response = match self.own(&parts.method, &parts.uri, &parts.headers).await {
+            Some(response) => response,
+            None => self.exchange(parts, body).await,
+        };
+        self.metrics.request(&path, response.status().as_u16(), began.elapsed());
+        tracing::debug!(%method, path, status = response.status().as_u16(), micros = began.elapsed().as_micros() as u64, "request");
+        response
+    }
+
+    /// The server's own paths.
+    async fn own(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+        let path = uri.path();
+        if path.starts_with("/sync/") {
+            return Some(self.sync.answer(&self.host, method, path, uri.query().unwrap_or_default(), headers).await);
+        }
+        if method != Method::GET && method != Method::HEAD {
+            return None;
+        }
+        if path == "/metrics" {
+            let text = self.metrics.text(&self.host);
+            return Some(plain(StatusCode::OK, "text/plain; version=0.0.4", text));
+        }
+        if path == "/health"
+            && let Some(why) = self.host.poisoned()
+        {
+            let body = serde_json::json!({ "checks": [], "message": why, "name": "influxdb", "status": "fail", "version": self.api.version });
+            return Some(plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body.to_string()));
+        }
+        let asset = assets::find(path)?;
+        let mut response = Response::new(Full::new(asset.body.clone()).boxed());
+        let answer = response.headers_mut();
+        answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+        answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
+        answer.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        answer.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
+                 worker-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+            ),
+        );
+        if asset.packed {
+            if gzip::accepted(headers) {
+                answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            } else {
+                let plain = gzip::unpack(&asset.body, u64::MAX).unwrap_or_default();
+                *response.body_mut() = Full::new(Bytes::from(plain)).boxed();
+            }
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        Some(response)
+    }
+
+    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
+        let request_id = self.request_id();
+        let head = |body| ApiRequest {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect(),
+            body,
+            now: clock::now(),
+            request_id,
+        };
+        let body = match self.body(&parts.headers, body).await {
+            Ok(body) => body,
+            Err(refusal) => {
+                let answer = route::refuse(&head(Bytes::new()), &self.api, refusal.status(), &refusal.text());
+                return self.send(answer.0, Full::new(answer.1).boxed());
+            }
+        };
+        let exchange = route::open(head(body), self.host.snapshot(), &self.api);
+        let answer = self.driver.answer(exchange).await;
+        match answer {
+            Some(answer) => self.stream(answer, &parts.headers).await,
+            None => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "application/json",
+                "{\"error\":\"the server gave up on this request; its log says why\"}\n",
+            ),
+        }
+    }
+
+    /// The whole body, unpacked, within the limit and in time.
+    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefusal> {
+        let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if declared.is_some_and(|length| length > self.max_body) {
+            return Err(BodyRefusal::TooLarge);
+        }
+        let limit = usize::try_from(self.max_body).unwrap_or(usize::MAX);
+        let collected = tokio::time::timeout(self.timeout, Limited::new(body, limit).collect()).await;
+        let packed = match collected {
+            Err(_) => return Err(BodyRefusal::TooSlow),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(BodyRefusal::TooLarge),
+            Ok(Err(error)) => return Err(BodyRefusal::Broken(error.to_string())),
+            Ok(Ok(body)) => body.to_bytes(),
+        };
+        if headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+            return Ok(packed);
+        }
+        let limit = self.max_body.max(gzip::LARGEST_BODY);
+        let unpacked = tokio::task::spawn_blocking(move || gzip::unpack(&packed, limit)).await;
+        match unpacked {
+            Ok(Ok(plain)) => Ok(Bytes::from(plain)),
+            Ok(Err(gzip::Refusal::TooLarge)) => Err(BodyRefusal::TooLarge),
+            Ok(Err(gzip::Refusal::Broken(why))) => Err(BodyRefusal::Broken(why.into())),
+            Err(_) => Err(BodyRefusal::Broken("unpacking failed".into())),
+        }
+    }
+
+    async fn stream(&self, mut answer: Answer, headers: &HeaderMap) -> Response<Body> {
+        let head = answer.head;
+        if head.complete {
+            let mut whole = Vec::new();
+            while let Some(chunk) = answer.body.recv().await {
+                whole.extend_from_slice(&chunk);
+            }
+            return self.send(head, Full::new(Bytes::from(whole)).boxed());
+        }
+        if head.status == 200 && gzip::accepted(headers) {
+            let body = gzip::pack_stream(answer.body);
+            let mut response = self.send(head, stream_body(body));
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            return response;
+        }
+        self.send(head, stream_body(answer.body))
+    }
+
+    fn send(&self, head: Head, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in head.headers {
+            // Raw UTF-8 in a header is what InfluxDB sends in X-Influxdb-Error.
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+
+    /// A version-1 UUID: the time and a count, as the original makes them.
+    fn request_id(&self) -> String {
+        let count = self.requests.fetch_add(1, Ordering::Relaxed);
+        // 100-ns steps since 1582-10-15, RFC 4122's epoch.
+        let time = (clock::now().nanos() / 100).wrapping_add(122_192_928_000_000_000) as u64;
+        format!(
+            "{:08x}-{:04x}-1{:03x}-{:04x}-{:012x}",
+            time as u32,
+            (time >> 32) as u16,
+            (time >> 48) as u16 & 0x0fff,
+            0x8000 | (count >> 32) as u16 & 0x3fff,
+            count & 0xffff_ffff | u64::from(std::process::id()) << 32 & 0xffff_0000_0000,
+        )
+    }
+}
+
+/// Why a body was not taken.
+enum BodyRefusal {
+    TooLarge,
+    TooSlow,
+    Broken(String),
+}
+
+impl BodyRefusal {
+    fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::TooSlow => 408,
+            Self::Broken(_) => 400,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::TooLarge => "Request Entity Too Large".into(),
+            Self::TooSlow => "the request's body did not arrive in time".into(),
+            Self::Broken(why) => why.clone(),
+        }
+    }
+}
+
+pub fn plain(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(text.into()).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+pub fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
+    BodyExt::boxed(StreamBody::new(Chunks(chunks)))
+}
+
+/// A receiver as a stream of body frames.
+struct Chunks(mpsc::Receiver<Bytes>);
+
+impl futures_core::Stream for Chunks {
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.0.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,95 @@
+//! Counters of the server in Prometheus's text format.
+
+use crate::host::Host;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    /// One of a fixed list, so that a scanner cannot make series.
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: &'static str,
+}
+
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    seconds: Family<Route, Histogram>,
+    points: Gauge,
+    values: Gauge,
+    memtable: Gauge,
+    files: Gauge,
+    file_bytes: Gauge,
+    series: Gauge,
+    poisoned: Gauge,
+}
+
+const ROUTES: &[(&str, &str)] = &[
+    ("/query", "query"),
+    ("/write", "write"),
+    ("/ping", "ping"),
+    ("/health", "health"),
+    ("/metrics", "metrics"),
+    ("/api/v2/write", "write"),
+    ("/api/v1/series/points", "points"),
+];
+
+impl Metrics {
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("isopoint");
+        let requests = Family::<Request, Counter>::default();
+        registry.register("http_requests", "Requests answered, by route and status", requests.clone());
+        let seconds = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16)));
+        registry.register_with_unit("http_request", "Time to the head of an answer, by route", Unit::Seconds, seconds.clone());
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let points = gauge("points_written", "Points acknowledged since the start");
+        let values = gauge("values_written", "Field values acknowledged since the start");
+        let memtable = gauge("memtable_bytes", "Memory of points that are not in a file yet");
+        let files = gauge("block_files", "Live block files");
+        let file_bytes = gauge("block_file_bytes", "Bytes of live block files");
+        let series = gauge("series", "Series of all databases");
+        let poisoned = gauge("writes_stopped", "1 when the log could not be made durable and writes are refused");
+        Self { registry, requests, seconds, points, values, memtable, files, file_bytes, series, poisoned }
+    }
+
+    pub fn request(&self, path: &str, status: u16, took: Duration) {
+        let route = ROUTES.iter().find(|(known, _)| *known == path).map_or_else(
+            || if path.starts_with("/sync/") { "sync" } else { "other" },
+            |(_, route)| route,
+        );
+        self.requests.get_or_create(&Request { route, status }).inc();
+        self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    pub fn text(&self, host: &Host) -> String {
+        let stats = host.stats();
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&self.points, stats.points_written);
+        set(&self.values, stats.values_written);
+        set(&self.memtable, stats.memtable_bytes);
+        set(&self.files, stats.files);
+        set(&self.file_bytes, stats.file_bytes);
+        set(&self.series, stats.series);
+        set(&self.poisoned, u64::from(host.poisoned().is_some()));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a String takes all");
+        text
+    }
+}

@@ -1,0 +1,174 @@
+//! Listening, answering, stopping.
+
+use crate::cli::Exit;
+use crate::config::Config;
+use crate::drive::Driver;
+use crate::host::{Host, HostConfig};
+use crate::http::Service;
+use crate::metrics::Metrics;
+use crate::self_metrics;
+use crate::sync::Sync;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use isopoint_core::dialect::ApiConfig;
+use isopoint_core::limits::Limits;
+use isopoint_core::store::StoreConfig;
+use std::convert::Infallible;
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+/// How long a stopping server waits for answers in progress.
+const GOODBYE: Duration = Duration::from_secs(10);
+/// Connections at once; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 4096;
+
+/// Runs until told to stop.
+pub fn serve(config: Config) -> Exit {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ISOPOINT_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("isopoint: cannot start: {error}");
+            return Exit::Failed;
+        }
+    };
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> Exit {
+    // Bound first: a taken port is found before any data is touched.
+    let (listener, address) = match bind(config.listen).await {
+        Ok(bound) => bound,
+        Err(error) => {
+            eprintln!("isopoint: cannot listen on {}: {error}; choose another address with --listen", config.listen);
+            return Exit::Failed;
+        }
+    };
+    let limits = limits(&config);
+    let store = StoreConfig { memtable_bytes: (config.memory_limit / 8).clamp(1 << 20, 64 << 20), ..StoreConfig::default() };
+    let host_config = HostConfig { fsync: config.fsync, store: StoreConfig { limits: limits.clone(), ..store } };
+    let (host, report) = match Host::open(&config.data_dir, host_config) {
+        Ok(opened) => opened,
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::DataFolder;
+        }
+    };
+    tracing::info!(data = %config.data_dir.display(), %report, "recovered");
+    let host = Arc::new(host);
+    let metrics = Arc::new(Metrics::new());
+    let timeout = Duration::from_secs(config.timeout_secs);
+    let service = Arc::new(Service {
+        host: Arc::clone(&host),
+        driver: Driver::new(Arc::clone(&host), timeout),
+        api: Arc::new(ApiConfig { limits, ..ApiConfig::default() }),
+        metrics,
+        sync: Sync::new(),
+        max_body: config.max_body_size,
+        timeout,
+        started: Instant::now(),
+        requests: AtomicU64::new(0),
+    });
+    let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
+    println!("listening on http://{address}");
+    accept(listener, service).await;
+    if let Some(collector) = collector {
+        collector.abort();
+    }
+    tracing::info!("flushing");
+    let stopped = tokio::task::spawn_blocking(move || host.shut_down()).await;
+    if stopped.is_err() { Exit::Failed } else { Exit::Done }
+}
+
+async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        query_memory: config.memory_limit / 4,
+        max_row_limit: config.max_row_limit,
+        max_select_series: config.max_select_series,
+        max_select_buckets: config.max_select_buckets,
+        max_select_points: config.max_select_points,
+        ..Limits::default()
+    }
+}
+
+async fn accept(listener: TcpListener, service: Arc<Service>) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
+    let mut stop = std::pin::pin!(stop_signal());
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = &mut stop => break,
+        };
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, mostly: wait for some to close.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let service = Arc::clone(&service);
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(service.timeout).half_close(true);
+        let answer = service_fn(move |request| {
+            let service = Arc::clone(&service);
+            async move { Ok::<_, Infallible>(service.answer(request).await) }
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answer));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    tracing::info!("stopping");
+    drop(listener);
+    let _ = tokio::time::timeout(GOODBYE, graceful.shutdown()).await;
+}
+
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            let _ = interrupt.await;
+            return;
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = interrupt.await;
+    }
+}
