@@ -1,0 +1,239 @@
+//! What travels between a server and a replica.
+//!
+//! The manifest is JSON: see [`Manifest`]. The tail is a run of frames:
+//!
+//! | offset | size | what |
+//! |---|---|---|
+//! | 0 | 4 | length of what follows, little-endian |
+//! | 4 | 1 | kind: 1 points, 2 manifest, 3 clock |
+//! | 5 | … | payload |
+//!
+//! | kind | payload |
+//! |---|---|
+//! | 1 points | generation of the memtable, 8 bytes little-endian; length of the policy's name, 2 bytes; the name; a batch as in the log |
+//! | 2 manifest | the manifest's JSON: what the tail sends from now on is newer than these files |
+//! | 3 clock | the server's now, 8 bytes little-endian nanoseconds; sent when nothing else was for a while |
+
+use crate::codec::DecodeError;
+use serde_json::{Value, json};
+
+/// Frames larger than this are refused: a batch is bounded by the body limit of a write.
+pub const MAX_FRAME: usize = 256 << 20;
+
+/// What is live in one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    pub database: String,
+    pub default_policy: String,
+    /// In order of creation.
+    pub policies: Vec<ManifestPolicy>,
+    /// Points of memtables with a lower number are all in files.
+    pub first_generation: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestPolicy {
+    pub name: String,
+    pub duration: i64,
+    pub shard_duration: i64,
+    pub replication: u32,
+    /// By start.
+    pub shards: Vec<ManifestShard>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestShard {
+    pub id: u64,
+    pub min_time: i64,
+    pub max_time: i64,
+    /// Oldest first.
+    pub files: Vec<ManifestFile>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Path below `/sync/file/`; the name holds the content's hash.
+    pub name: String,
+    pub size: u64,
+}
+
+/// One frame of the tail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TailFrame<'a> {
+    Points { generation: u64, policy: &'a str, batch: &'a [u8] },
+    Manifest(Manifest),
+    Clock(i64),
+}
+
+impl Manifest {
+    /// Times are decimal text: JSON's numbers end at 2^53.
+    pub fn to_json(&self) -> String {
+        let file = |file: &ManifestFile| json!({ "name": file.name, "size": file.size });
+        let shard = |shard: &ManifestShard| {
+            json!({
+                "id": shard.id,
+                "min_time": shard.min_time.to_string(),
+                "max_time": shard.max_time.to_string(),
+                "files": shard.files.iter().map(file).collect::<Vec<_>>(),
+            })
+        };
+        let policy = |policy: &ManifestPolicy| {
+            json!({
+                "name": policy.name,
+                "duration": policy.duration.to_string(),
+                "shard_duration": policy.shard_duration.to_string(),
+                "replication": policy.replication,
+                "shards": policy.shards.iter().map(shard).collect::<Vec<_>>(),
+            })
+        };
+        json!({
+            "database": self.database,
+            "default_policy": self.default_policy,
+            "first_generation": self.first_generation,
+            "policies": self.policies.iter().map(policy).collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    /// `None` when it is not a manifest.
+    pub fn from_json(text: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(text).ok()?;
+        let text = |value: &Value| Some(value.as_str()?.to_owned());
+        let time = |value: &Value| value.as_str()?.parse::<i64>().ok();
+        let file = |value: &Value| Some(ManifestFile { name: text(&value["name"])?, size: value["size"].as_u64()? });
+        let shard = |value: &Value| {
+            Some(ManifestShard {
+                id: value["id"].as_u64()?,
+                min_time: time(&value["min_time"])?,
+                max_time: time(&value["max_time"])?,
+                files: value["files"].as_array()?.iter().map(file).collect::<Option<_>>()?,
+            })
+        };
+        let policy = |value: &Value| {
+            Some(ManifestPolicy {
+                name: text(&value["name"])?,
+                duration: time(&value["duration"])?,
+                shard_duration: time(&value["shard_duration"]).filter(|duration| *duration > 0)?,
+                replication: u32::try_from(value["replication"].as_u64()?).ok()?,
+                shards: value["shards"].as_array()?.iter().map(shard).collect::<Option<_>>()?,
+            })
+        };
+        Some(Self {
+            database: text(&value["database"])?,
+            default_policy: text(&value["default_policy"])?,
+            first_generation: value["first_generation"].as_u64()?,
+            policies: value["policies"].as_array()?.iter().map(policy).collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Appends a frame. A policy's name is at most 255 bytes (the catalog checks it).
+pub fn write_frame(frame: &TailFrame<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    match frame {
+        TailFrame::Points { generation, policy, batch } => {
+            out.push(1);
+            out.extend_from_slice(&generation.to_le_bytes());
+            out.extend_from_slice(&(policy.len() as u16).to_le_bytes());
+            out.extend_from_slice(policy.as_bytes());
+            out.extend_from_slice(batch);
+        }
+        TailFrame::Manifest(manifest) => {
+            out.push(2);
+            out.extend_from_slice(manifest.to_json().as_bytes());
+        }
+        TailFrame::Clock(now) => {
+            out.push(3);
+            out.extend_from_slice(&now.to_le_bytes());
+        }
+    }
+    let len = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+}
+
+/// The first whole frame of `bytes` and how many bytes it took; `None` when more bytes are needed.
+pub fn read_frame(bytes: &[u8]) -> Result<Option<(TailFrame<'_>, usize)>, DecodeError> {
+    let bad = |what| DecodeError { what, offset: 0 };
+    let Some((len, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+    let len = u32::from_le_bytes(*len) as usize;
+    if len > MAX_FRAME {
+        return Err(bad("tail frame is too long"));
+    }
+    let Some(body) = rest.get(..len) else { return Ok(None) };
+    let (kind, payload) = body.split_first().ok_or_else(|| bad("tail frame is empty"))?;
+    let frame = match kind {
+        1 => points(payload).ok_or_else(|| bad("tail frame of points is damaged"))?,
+        2 => TailFrame::Manifest(Manifest::from_json(payload).ok_or_else(|| bad("tail frame holds no manifest"))?),
+        3 => {
+            let now = payload.try_into().map_err(|_| bad("tail frame holds no clock"))?;
+            TailFrame::Clock(i64::from_le_bytes(now))
+        }
+        _ => return Err(bad("tail frame is of an unknown kind")),
+    };
+    Ok(Some((frame, 4 + len)))
+}
+
+fn points(payload: &[u8]) -> Option<TailFrame<'_>> {
+    let (generation, rest) = payload.split_first_chunk::<8>()?;
+    let (len, rest) = rest.split_first_chunk::<2>()?;
+    let (policy, batch) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+    Some(TailFrame::Points {
+        generation: u64::from_le_bytes(*generation),
+        policy: std::str::from_utf8(policy).ok()?,
+        batch,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            database: "d".into(),
+            default_policy: "autogen".into(),
+            first_generation: 7,
+            policies: vec![ManifestPolicy {
+                name: "autogen".into(),
+                duration: 0,
+                shard_duration: 604_800_000_000_000,
+                replication: 1,
+                shards: vec![ManifestShard {
+                    id: 3,
+                    min_time: i64::MIN + 2,
+                    max_time: 9_007_199_254_740_993,
+                    files: vec![ManifestFile { name: "db1/rp1/0/ab.blk".into(), size: 12 }],
+                }],
+            }],
+        }
+    }
+
+    #[test]
+    fn frames_come_back_whole_and_only_whole() {
+        let frames = [
+            TailFrame::Points { generation: 9, policy: "autogen", batch: b"xyz" },
+            TailFrame::Manifest(manifest()),
+            TailFrame::Clock(-5),
+        ];
+        let mut bytes = Vec::new();
+        for frame in &frames {
+            write_frame(frame, &mut bytes);
+        }
+        let mut rest = &bytes[..];
+        for frame in &frames {
+            let (read, used) = read_frame(rest).unwrap().unwrap();
+            assert_eq!(&read, frame);
+            assert_eq!(read_frame(&rest[..used - 1]), Ok(None));
+            rest = &rest[used..];
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn rubbish_is_refused() {
+        for bytes in [&b"\0\0\0\0"[..], b"\x01\0\0\0\x09", b"\x02\0\0\0\x01\0", b"\x02\0\0\0\x02{", b"\xff\xff\xff\xff"] {
+            assert!(read_frame(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}
