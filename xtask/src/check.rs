@@ -7,7 +7,7 @@ use crate::{setup, tidy, wasm};
 pub(crate) const STEPS: &[Step] = &[
     ("format", format),
     ("clippy", clippy),
-    ("clippy wasm", clippy_wasm),
+    ("clippy-wasm", clippy_wasm),
     ("docs", docs),
     ("layers", tidy::layers),
     ("wasm", wasm::build),

@@ -18,14 +18,14 @@ use repo::Repo;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  demo [FLAGS]   build everything and serve it; FLAGS go to `isopoint serve`
-  test           run every check and every test, then print a table
-  check          formatting, lints, docs, layers, wasm imports and size
-  bench [ARGS]   run the benchmarks in release
-  wasm           build the engine for the page, and the npm package around it
-  www            build the dashboard, and first the package it needs
-  size           print the size of what a page loads
-  setup          install the tools the other commands need
+  demo [FLAGS]     build everything and serve it; FLAGS go to `isopoint serve`
+  test [STEPS]     run every check and every test, or those named, then print a table
+  check [STEPS]    formatting, lints, docs, layers, wasm imports and size
+  bench [ARGS]     run the benchmarks in release
+  wasm             build the engine for the page, and the npm package around it
+  www              build the dashboard, and first the package it needs
+  size             print the size of what a page loads
+  setup [STEPS]    install the tools the other commands need
 
 Tools go to .tools (or CARGO_INSTALL_ROOT), builds to target (or CARGO_TARGET_DIR). With CI set, both default to
 folders in ~/.cache, so that the next run finds them.
@@ -37,16 +37,16 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let repo = Repo::find();
 
-    let takes_arguments = matches!(command.as_str(), "demo" | "bench");
-    if !takes_arguments && !rest.is_empty() {
+    let takes_none = matches!(command.as_str(), "wasm" | "www" | "size");
+    if takes_none && !rest.is_empty() {
         eprintln!("`cargo xtask {command}` takes no arguments\n\n{USAGE}");
         return ExitCode::from(2);
     }
     let done = match command.as_str() {
         "demo" => demo::serve(&repo, &rest),
-        "test" => suite::run(&repo, &[check::STEPS, suite::TESTS]),
-        "check" => suite::run(&repo, &[check::STEPS]),
-        "setup" => suite::run(&repo, &[setup::STEPS]),
+        "test" => suite::run(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
+        "check" => suite::run(&repo, check::STEPS, &rest),
+        "setup" => suite::run(&repo, setup::STEPS, &rest),
         "bench" => bench(&repo, &rest),
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),

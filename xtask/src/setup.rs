@@ -10,9 +10,9 @@ use crate::repo::{Outcome, Repo, Tally, output, run, say, succeeds};
 use crate::suite::Step;
 
 pub(crate) const STEPS: &[Step] = &[
-    ("wasm32 target", rust_target),
-    ("wasm tools", wasm_tools),
-    ("npm packages", npm_packages),
+    ("wasm32", rust_target),
+    ("wasm-tools", wasm_tools),
+    ("npm", npm_packages),
     ("chromium", chromium),
     ("influxd", influxd),
 ];

@@ -4,17 +4,23 @@ use std::time::{Duration, Instant};
 
 use crate::repo::{Outcome, Repo, Tally, run_tests};
 
-/// A name of one or two words, and what is done.
+/// A name, which is also an argument of the command, and what is done.
 pub(crate) type Step = (&'static str, fn(&Repo) -> Outcome);
 
 /// What `cargo xtask test` runs after the steps of `check`. The wasm module is built by then.
-pub(crate) const TESTS: &[Step] = &[("cargo test", cargo_test)];
+pub(crate) const TESTS: &[Step] = &[("cargo-test", cargo_test)];
 
-/// Runs every step. The error, if any step failed, is in the printed table; the tally has its count.
-pub(crate) fn run(repo: &Repo, lists: &[&[Step]]) -> Outcome {
+/// Runs every step, or only those `chosen`, in the order of the list. What failed is in the printed table; the tally
+/// has its count.
+pub(crate) fn run(repo: &Repo, steps: &[Step], chosen: &[String]) -> Outcome {
+    if let Some(unknown) = chosen.iter().find(|chosen| !steps.iter().any(|(name, _)| name == chosen)) {
+        let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no step `{unknown}`; there are {}", names.join(", ")));
+    }
     let start = Instant::now();
     let mut report = Vec::new();
-    for (name, step) in lists.iter().copied().flatten() {
+    for (name, step) in steps.iter().filter(|(name, _)| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name))
+    {
         println!("\n── {name}");
         let start = Instant::now();
         let outcome = step(repo);

@@ -107,21 +107,23 @@ fn against_the_grain(module: &str, dialects: &[String], text: &str) -> Vec<Strin
         (None, None) => return vec![format!("1: module `{top}` has no place in xtask/src/tidy.rs")],
     };
 
+    let others: Vec<&str> =
+        dialects.iter().map(String::as_str).filter(|other| dialect.is_some_and(|d| d != *other)).collect();
+
     let mut complaints = Vec::new();
-    for (offset, path) in crate_paths(&code) {
-        let allowed = |prefix: &&str| path == **prefix || path.starts_with(&format!("{prefix}::"));
-        if !allowed(&top) && !WORDS.iter().any(allowed) && !may.iter().any(allowed) {
+    for (offset, path) in paths_after("crate::", &code) {
+        let below =
+            |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let other = path.strip_prefix("dialect::").and_then(|rest| rest.split("::").next());
+        let foreign = other.is_some_and(|other| others.contains(&other));
+        if foreign || !below(&top) && !WORDS.iter().any(below) && !may.iter().any(below) {
             complaints.push((offset, format!("`{module}` may not name `{path}`; it may name {}", may.join(", "))));
         }
     }
-    for other in dialects.iter().filter(|other| dialect.is_some_and(|dialect| dialect != *other)) {
-        for named in ["dialect", "super"].map(|parent| format!("{parent}::{other}")) {
-            let whole = |(at, _): &(usize, &str)| !code[at + named.len()..].starts_with(is_word);
-            complaints.extend(
-                code.match_indices(&named)
-                    .filter(whole)
-                    .map(|(offset, _)| (offset, format!("`{module}` may not name another dialect, `{other}`"))),
-            );
+    for (offset, path) in paths_after("super::", &code) {
+        let other = path.trim_start_matches("super::").split("::").next().unwrap_or("");
+        if others.contains(&other) {
+            complaints.push((offset, format!("`{module}` may not name another dialect, `{other}`")));
         }
     }
     complaints.sort();
@@ -132,18 +134,18 @@ fn against_the_grain(module: &str, dialects: &[String], text: &str) -> Vec<Strin
 /// The text up to its test module, line comments blanked; lines keep their numbers.
 fn without_comments_and_tests(text: &str) -> String {
     let tests = text.match_indices("#[cfg(test)]").find(|(at, found)| {
-        let next = text[at + found.len()..].trim_start();
-        next.starts_with("mod ")
+        let module = text[at + found.len()..].trim_start().strip_prefix("mod ");
+        module.is_some_and(|module| module.trim_start_matches(is_word).starts_with(" {"))
     });
     let code = tests.map_or(text, |(at, _)| &text[..at]);
     code.lines().map(|line| line.split("//").next().unwrap_or("").to_owned() + "\n").collect()
 }
 
-/// Every path after `crate::`, groups written out: `crate::{model::A, time}` is `model::A` and `time`.
-fn crate_paths(code: &str) -> Vec<(usize, String)> {
+/// Every path after `root`, groups written out: `crate::{model::A, time}` is `model::A` and `time`.
+fn paths_after(root: &str, code: &str) -> Vec<(usize, String)> {
     let mut paths = Vec::new();
-    for (offset, root) in code.match_indices("crate::") {
-        if !code[..offset].ends_with(is_word) {
+    for (offset, _) in code.match_indices(root) {
+        if !code[..offset].ends_with(|c| is_word(c) || c == ':') {
             use_tree(&code[offset + root.len()..], "", offset, &mut paths);
         }
     }
@@ -216,6 +218,8 @@ mod tests {
     fn one_dialect_does_not_name_another() {
         check("dialect::influx::write", "use crate::dialect::facette::request;", &[1]);
         check("dialect::influx::write", "\nuse super::super::facette::request;", &[2]);
+        check("dialect::influx::write", "use crate::dialect::{\n    json, facette::request,\n};", &[1]);
+        check("dialect::influx::write", "use super::super::{json, facette};", &[1]);
         check("dialect::influx::write", "use crate::dialect::facette_like;\nuse crate::dialect::influx::ast;", &[]);
     }
 
@@ -223,6 +227,7 @@ mod tests {
     fn comments_and_tests_do_not_count() {
         check("codec", "/// See [`crate::exec`].\n#[cfg(test)]\nmod tests {\n    use crate::exec::x;\n}", &[]);
         check("codec", "#[cfg(test)]\nuse crate::exec::x;", &[2]);
+        check("codec", "#[cfg(test)]\nmod tests;\nuse crate::exec::x;", &[3]);
     }
 
     #[test]
