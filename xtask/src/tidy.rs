@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("catalog", &["model"]),
     ("codec", &["model"]),
     ("index", &["model"]),
-    ("sample", &["model"]),
+    // Sampling folds slices by the same loops as the executor.
+    ("sample", &["exec::exact_sum", "exec::fold", "model"]),
     ("store", &["catalog", "codec", "index", "model"]),
     ("plan", &["catalog", "index", "model", "sample"]),
     ("exec", &["codec", "index", "model", "plan", "sample", "store::snapshot"]),
