@@ -1,0 +1,63 @@
+import type { ByteRange } from "./cache.js";
+import type { FieldType, ColumnValues, WriteResult } from "./types.js";
+
+/** What one turn of a task came to. */
+export type Turn =
+  | { kind: "head"; status: number; headers: [string, string][] }
+  | { kind: "chunk"; bytes: Uint8Array }
+  | { kind: "read"; ranges: ByteRange[] }
+  | { kind: "frame"; frame: FrameData }
+  | { kind: "failed"; statement: number; error: string }
+  | { kind: "yield" }
+  | { kind: "done"; stats: CoreStats };
+
+export interface FrameData {
+  statement: number;
+  name: string;
+  tags: [string, string][];
+  times: BigInt64Array;
+  columns: { name: string; type: FieldType; values: ColumnValues; present: Uint8Array | null }[];
+  /** More rows of this group follow. */
+  more: boolean;
+}
+
+export interface CoreStats {
+  series: number;
+  points: number;
+  rows: number;
+  blocksFromHeader: number;
+  blocksDecoded: number;
+  blocksPruned: number;
+}
+
+export interface TailResult {
+  /** Bytes taken, whole frames only. */
+  used: number;
+  points: number;
+  /** A manifest was taken: ask `wants` before going on. */
+  manifest: boolean;
+  /** The replica answers for everything the source had when the tail began. */
+  caughtUp: boolean;
+}
+
+/** The module's own class, with the types that its glue calls `any`. Throws `Error`s with a `code`. */
+export interface Core {
+  write(body: Uint8Array, database: string, policy: string | undefined, precision: string, now: bigint): WriteResult;
+  /** Begins to answer an API request; gives the task. */
+  open(method: string, path: string, query: string, headers: [string, string][], body: Uint8Array, now: bigint): number;
+  /** Begins to run InfluxQL into frames. */
+  query(text: string, database: string | undefined, now: bigint): number;
+  /** The column bytes a query would read if no header could answer. */
+  needs(text: string, database: string | undefined, now: bigint): ByteRange[];
+  turn(task: number, rows: number): Turn;
+  supply(task: number, parts: Uint8Array[]): void;
+  fail(task: number, why: string): void;
+  cancel(task: number): void;
+  begin(database: string): void;
+  tail(database: string, bytes: Uint8Array): TailResult;
+  wants(database: string): ByteRange[];
+  give(database: string, parts: Uint8Array[]): void;
+  forget(database: string): void;
+  stats(): { series: number; databases: string[]; files: string[]; filesBytes: number };
+  free(): void;
+}

@@ -1,0 +1,139 @@
+import { type BlockCache, coalesce } from "./cache.js";
+import { IsopointError, errorData } from "./errors.js";
+import type { Core } from "./core.js";
+import type { Transport } from "./transport.js";
+
+/** Waits between attempts to reach the source again. */
+const BACK_OFF_MILLIS = [500, 1000, 2000, 5000, 10000];
+
+/** Follows one database of the source: applies its tail, fetches the indexes of its files, reconnects. */
+export class Follower {
+  state: "connecting" | "live" | "offline" = "connecting";
+  error: string | null = null;
+  lastHeard: number | null = null;
+  private readonly abort = new AbortController();
+  private resolveReady!: () => void;
+  private rejectReady!: (error: unknown) => void;
+  /** Settles when the replica answers for the first time, or the first attempt to reach the source fails. */
+  readonly ready: Promise<void>;
+
+  constructor(
+    readonly database: string,
+    private readonly core: Core,
+    private readonly transport: Transport,
+    private readonly cache: BlockCache,
+    private readonly changed: (what: "status" | "points", points: number) => void,
+  ) {
+    this.ready = new Promise((resolve, reject) => {
+      this.resolveReady = resolve;
+      this.rejectReady = reject;
+    });
+    // A query that waits for it says so; without one nobody is to be told.
+    this.ready.catch(() => {});
+    void this.run();
+  }
+
+  stop(): void {
+    this.abort.abort();
+  }
+
+  private async run(): Promise<void> {
+    for (let attempt = 0; !this.abort.signal.aborted; attempt += 1) {
+      try {
+        await this.follow(() => (attempt = 0));
+        this.error = "the source closed the tail";
+      } catch (error) {
+        if (this.abort.signal.aborted) return;
+        this.error = errorData(error).message;
+        this.rejectReady(error);
+      }
+      this.state = "offline";
+      this.changed("status", 0);
+      await sleep(BACK_OFF_MILLIS[Math.min(attempt, BACK_OFF_MILLIS.length - 1)] ?? 10000, this.abort.signal);
+    }
+  }
+
+  /** One connection: from the first manifest until the stream ends. */
+  private async follow(live: () => void): Promise<void> {
+    this.core.begin(this.database);
+    let rest = new Uint8Array(0);
+    for await (const chunk of this.transport.tail(this.database, this.abort.signal)) {
+      this.lastHeard = Date.now();
+      const bytes = rest.length === 0 ? chunk : concat(rest, chunk);
+      // The engine takes whole frames and says how many bytes they were; at a manifest it stops, so that the files it
+      // names are there before newer points count on them.
+      let taken = 0;
+      for (;;) {
+        const tail = this.core.tail(this.database, bytes.subarray(taken));
+        taken += tail.used;
+        if (tail.points > 0) this.changed("points", tail.points);
+        if (tail.manifest) await this.complete();
+        if (tail.caughtUp && this.state !== "live") {
+          this.state = "live";
+          this.error = null;
+          live();
+          this.resolveReady();
+          this.changed("status", 0);
+          this.changed("points", 0);
+        }
+        if (tail.used === 0) break;
+      }
+      rest = bytes.slice(taken);
+    }
+  }
+
+  /** Fetches what a new manifest needs before it can be queried: footers, then indexes. */
+  private async complete(): Promise<void> {
+    for (;;) {
+      const wants = this.core.wants(this.database);
+      if (wants.length === 0) break;
+      const parts: Uint8Array[] = [];
+      for (const range of wants) {
+        const held = this.cache.get(range);
+        parts.push(held ?? (await this.transport.range(range, this.abort.signal)));
+        if (!held) this.cache.put(range.file, range.offset, parts.at(-1)!);
+      }
+      this.core.give(this.database, parts);
+    }
+    this.changed("points", 0);
+  }
+}
+
+/** Fetches ranges that are not held yet; gives what it cost. Throws when that would be more than `budget`. */
+export async function hold(
+  ranges: ByteRangeList,
+  cache: BlockCache,
+  transport: Transport | null,
+  budget: number,
+  signal?: AbortSignal,
+): Promise<{ bytesFetched: number; requests: number }> {
+  const missing = coalesce(ranges.filter((range) => cache.get(range) === null));
+  const bytesFetched = missing.reduce((sum, range) => sum + range.len, 0);
+  if (bytesFetched > budget) {
+    throw new IsopointError("budget", `this needs ${bytesFetched} bytes more of the source's files; fetchBudget is ${budget}`);
+  }
+  if (missing.length > 0 && !transport) throw new IsopointError("source", "this engine has no source");
+  await Promise.all(
+    missing.map(async (range) => cache.put(range.file, range.offset, await transport!.range(range, signal))),
+  );
+  return { bytesFetched, requests: missing.length };
+}
+
+type ByteRangeList = Parameters<typeof coalesce>[0];
+
+function concat(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(left.length + right.length);
+  both.set(left);
+  both.set(right, left.length);
+  return both;
+}
+
+function sleep(millis: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}

@@ -1,0 +1,34 @@
+import type { HostOptions } from "./host.js";
+import type { ErrorData } from "./errors.js";
+import type { EngineEvent } from "./types.js";
+
+/** What the page sends to the Worker. */
+export type Call =
+  | { type: "open"; module: WebAssembly.Module; options: HostOptions }
+  | { type: "call"; id: number; method: Method; args: unknown[] }
+  | { type: "abort"; id: number };
+
+/** What the Worker sends back. */
+export type Reply =
+  | { type: "opened" }
+  | { type: "failed"; error: ErrorData }
+  | { type: "done"; id: number; value: unknown }
+  | { type: "error"; id: number; error: ErrorData }
+  | { type: "event"; event: EngineEvent };
+
+/** The methods of the host that a client may call. Those in `CANCELLABLE` take an AbortSignal as their last argument. */
+export type Method = "write" | "query" | "prefetch" | "exchange" | "sync" | "status" | "databases" | "stats" | "close";
+
+export const CANCELLABLE: ReadonlySet<Method> = new Set(["query", "prefetch", "exchange"]);
+
+/** The buffers of a value, to be moved rather than copied to the other thread. */
+export function buffersOf(value: unknown, found: Set<ArrayBuffer> = new Set()): Set<ArrayBuffer> {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+  } else if (Array.isArray(value)) {
+    if (typeof value[0] === "object") for (const item of value) buffersOf(item, found);
+  } else if (typeof value === "object" && value !== null) {
+    for (const item of Object.values(value)) buffersOf(item, found);
+  }
+  return found;
+}

@@ -1,0 +1,149 @@
+/** The type of a field, as InfluxDB names them. */
+export type FieldType = "float" | "integer" | "unsigned" | "boolean" | "string";
+
+/** Values of one column, one a row. Integers are `bigint` since they have 64 bits. */
+export type ColumnValues = Float64Array | BigInt64Array | BigUint64Array | Uint8Array | string[];
+
+/** A column of an answer. */
+export interface ColumnData {
+  name: string;
+  type: FieldType;
+  /** One slot a row; a slot whose row has no value holds zero, `0n` or the empty text. Booleans are 0 and 1. */
+  values: ColumnValues;
+  /** One byte a row, 1 where there is a value; `null` when every row has one. */
+  present: Uint8Array | null;
+}
+
+/** Rows of one group of series. */
+export interface SeriesData {
+  name: string;
+  /** The tags of GROUP BY. */
+  tags: Record<string, string>;
+  /** Nanoseconds since 1970-01-01T00:00:00Z, ascending unless the query says otherwise. */
+  times: BigInt64Array;
+  columns: ColumnData[];
+}
+
+/** What one statement gave. */
+export interface StatementData {
+  statement: number;
+  series: SeriesData[];
+  /** In InfluxDB's words; rows found before it may still be in `series`. */
+  error?: string;
+}
+
+/** What answering took. */
+export interface QueryStats {
+  /** Where it was computed. */
+  where: "page" | "server";
+  millis: number;
+  /** Rows of stored points looked at. */
+  points: number;
+  rows: number;
+  series: number;
+  blocksFromHeader: number;
+  blocksDecoded: number;
+  blocksPruned: number;
+  /** Bytes and requests that this very answer had to fetch; 0 when all was in the page. */
+  bytesFetched: number;
+  requests: number;
+}
+
+export interface WriteResult {
+  points: number;
+  values: number;
+  /** Points refused; the rest is stored. */
+  dropped: number;
+  /** In InfluxDB's words, when lines were malformed or points refused. */
+  error?: string;
+}
+
+/** Where the replica stands. */
+export interface SyncStatus {
+  /** `local`: no source. `offline`: the source does not answer; what is in the page still does. */
+  state: "local" | "connecting" | "live" | "offline";
+  source: string | null;
+  databases: string[];
+  /** Live block files of all followed databases, and their size at the server. */
+  files: number;
+  bytesTotal: number;
+  /** Bytes of block files that are in the page. */
+  bytesHeld: number;
+  /** Fetched since `open`: block bytes, the tail's bytes, requests. */
+  bytesFetched: number;
+  tailBytes: number;
+  requests: number;
+  /** Milliseconds since 1970 of the last word from the source; `null` before the first. */
+  lastHeard: number | null;
+  /** Why it is offline. */
+  error?: string;
+}
+
+export interface EngineStats {
+  version: string;
+  /** Bytes of the module's memory. */
+  memoryBytes: number;
+  databases: string[];
+  series: number;
+  sync: SyncStatus;
+}
+
+/** A request as the server would get it. */
+export interface ApiRequest {
+  method: string;
+  /** Path and query, such as `/query?db=d&q=SELECT…`. */
+  url: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+export interface ApiResponse {
+  status: number;
+  headers: [string, string][];
+  body: Uint8Array;
+  stats: QueryStats;
+}
+
+export interface OpenOptions {
+  /** Address of an Isopoint server to replicate from. Absent: the engine is on its own. */
+  source?: string;
+  /** Databases to follow from the start; others on their first query. */
+  databases?: string[];
+  /** The `.wasm` file, when the bundler put it elsewhere: address, response, bytes or module. */
+  wasm?: string | URL | Response | BufferSource | WebAssembly.Module;
+  /** Run in a Worker (default in a browser) or in this thread (default elsewhere). */
+  worker?: boolean | Worker;
+  /** Bytes of block columns to keep in the page; default 128 MiB. */
+  cacheBytes?: number;
+  /** Bytes one query may fetch before it is refused; default 64 MiB. */
+  fetchBudget?: number;
+}
+
+export interface QueryOptions {
+  /** Default database of the statements. */
+  database?: string;
+  /** Milliseconds since 1970; default: the clock, read once. */
+  now?: number;
+  signal?: AbortSignal;
+}
+
+export interface WriteOptions {
+  database: string;
+  precision?: "n" | "u" | "ms" | "s" | "m" | "h";
+  /** Retention policy. */
+  policy?: string;
+}
+
+/** What `prefetch` brought. */
+export interface PrefetchResult {
+  bytesFetched: number;
+  requests: number;
+  /** Bytes of the columns the query needs, held or fetched. */
+  bytesNeeded: number;
+}
+
+export type EngineEvent =
+  /** The replica's status changed. */
+  | { type: "status"; status: SyncStatus }
+  /** New points or files of a database are in the page. */
+  | { type: "points"; database: string; points: number };
