@@ -116,8 +116,7 @@ fn whole(number: u64) -> f64 {
 /// The number that stands for `value` at an exponent, when dividing it gives back the very bits.
 fn number_at(value: f64, exponent: usize) -> Option<i64> {
     let scaled = value * POWERS[exponent];
-    // Also false for NaN.
-    if !(scaled.abs() < NUMBER_LIMIT) {
+    if scaled.is_nan() || scaled.abs() >= NUMBER_LIMIT {
         return None;
     }
     let number = (scaled + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
