@@ -5,7 +5,8 @@
 //!                 └── index: Measurement > series, tags
 //! ```
 
-use super::blockfile::{BlockEntry, FileIndex};
+use super::block::BlockEntry;
+use super::blockfile::FileIndex;
 use super::layout::FileName;
 use super::memtable::Chunk;
 use crate::codec::DecodeError;
@@ -115,8 +116,9 @@ impl Shard {
         let mut runs = Vec::new();
         for file in &self.files {
             if let Some(slot) = file.slots.get(&series) {
-                let entries = file.index.blocks(*slot)?;
-                runs.extend(entries.into_iter().map(|entry| Run::Block { file: Arc::clone(file), entry }));
+                for entry in file.index.blocks(*slot)? {
+                    runs.push(Run::Block { file: Arc::clone(file), entry: entry? });
+                }
             }
         }
         for memtable in &self.memtables {
