@@ -17,10 +17,10 @@ use isopoint_core::dialect::influx::frames::{self, FrameQuery};
 use isopoint_core::dialect::influx::line_protocol::{self, Precision};
 use isopoint_core::dialect::route;
 use isopoint_core::model::WriteBatch;
-use isopoint_core::store::{ByteRange, Snapshot};
+use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
 use isopoint_core::time::Timestamp;
-use js_sys::{Array, Uint8Array};
+use js_sys::Array;
 use local::Local;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ pub struct Core {
     local: Local,
     replicas: BTreeMap<String, Followed>,
     config: Arc<ApiConfig>,
-    tasks: BTreeMap<u32, Task>,
+    /// Each with the `now` of its request.
+    tasks: BTreeMap<u32, (Task, Timestamp)>,
     next_task: u32,
 }
 
@@ -118,38 +119,39 @@ impl Core {
         let now = Timestamp::from_nanos(now);
         let request = ApiRequest { method, path, query, headers, body, now, request_id };
         let exchange = route::open(request, self.snapshot(), &self.config);
-        Ok(self.begin_task(Task::Exchange(exchange)))
+        Ok(self.begin_task(Task::exchange(exchange), now))
     }
 
     /// Begins to run InfluxQL into columns; gives the task's number.
     pub fn query(&mut self, text: &str, database: Option<String>, now: i64) -> Result<u32, JsValue> {
         let query = self.frames(text, database, now)?;
-        Ok(self.begin_task(Task::Frames(Box::new(query))))
+        Ok(self.begin_task(Task::frames(query), Timestamp::from_nanos(now)))
     }
 
     /// The column bytes that the query's scans cover, as if no header could answer: what to hold before zooming.
-    pub fn needs(&self, text: &str, database: Option<String>, now: i64) -> Result<Array, JsValue> {
+    pub fn needs(&mut self, text: &str, database: Option<String>, now: i64) -> Result<Array, JsValue> {
         let ranges = self.frames(text, database, now)?.needs().map_err(|error| Fault::request(&error.to_string()))?;
         Ok(values::ranges(ranges.iter().filter(|range| !self.local.holds(range))))
     }
 
     /// Does the next piece of a task, of about so many rows.
     pub fn turn(&mut self, task: u32, rows: f64) -> Result<JsValue, JsValue> {
-        let running = self.tasks.get_mut(&task).ok_or_else(|| Fault::request("no such task"))?;
-        running.turn(rows as u64, &mut self.local, &self.replicas_snapshot())
+        let replicas = self.replicas_snapshot();
+        let (running, now) = self.tasks.get_mut(&task).ok_or_else(|| Fault::request("no such task"))?;
+        Ok(running.turn(rows as u64, &mut self.local, &replicas, *now))
     }
 
     /// Gives a task the bytes it asked for, in its order.
     pub fn supply(&mut self, task: u32, parts: Array) -> Result<(), JsValue> {
-        let running = self.tasks.get_mut(&task).ok_or_else(|| Fault::request("no such task"))?;
-        running.supply(Ok(bytes_list(&parts)), &self.local);
+        let (running, _) = self.tasks.get_mut(&task).ok_or_else(|| Fault::request("no such task"))?;
+        running.supply(bytes_list(&parts), &self.local);
         Ok(())
     }
 
     /// Tells a task that its bytes cannot be had.
     pub fn fail(&mut self, task: u32, why: String) {
-        if let Some(running) = self.tasks.get_mut(&task) {
-            running.supply(Err(why), &self.local);
+        if let Some((running, _)) = self.tasks.get_mut(&task) {
+            running.fail(why);
         }
     }
 
@@ -202,7 +204,7 @@ impl Core {
         self.replicas.remove(database);
     }
 
-    pub fn stats(&self) -> JsValue {
+    pub fn stats(&mut self) -> JsValue {
         let snapshot = self.snapshot();
         let databases = snapshot.databases.iter().map(|database| JsValue::from_str(&database.name)).collect::<Array>();
         let series: usize = snapshot.databases.iter().map(|database| database.index.series_count()).sum();
@@ -219,37 +221,27 @@ impl Core {
 }
 
 impl Core {
-    fn frames(&self, text: &str, database: Option<String>, now: i64) -> Result<FrameQuery, JsValue> {
+    fn frames(&mut self, text: &str, database: Option<String>, now: i64) -> Result<FrameQuery, JsValue> {
         let now = Timestamp::from_nanos(now);
         frames::open(text, database, self.snapshot(), now, &self.config.limits)
             .map_err(|error| Fault::request(&error.to_string()).into())
     }
 
-    fn begin_task(&mut self, task: Task) -> u32 {
+    fn begin_task(&mut self, task: Task, now: Timestamp) -> u32 {
         let number = self.next_task;
         self.next_task = self.next_task.wrapping_add(1);
-        self.tasks.insert(number, task);
+        self.tasks.insert(number, (task, now));
         number
     }
 
-    fn replicas_snapshot(&self) -> Snapshot {
-        let databases = self.replicas.values().filter_map(|followed| followed.live.as_ref()?.database());
+    fn replicas_snapshot(&mut self) -> Snapshot {
+        let databases = self.replicas.values_mut().filter_map(|followed| followed.live.as_mut()?.database());
         Snapshot { databases: Arc::new(databases.collect()) }
     }
 
     /// Replicas first, then local databases of other names.
-    fn snapshot(&self) -> Snapshot {
-        values::both(&self.replicas_snapshot(), &self.local.snapshot())
+    fn snapshot(&mut self) -> Snapshot {
+        let replicas = self.replicas_snapshot();
+        values::both(&replicas, &self.local.snapshot())
     }
-}
-
-/// Which ranges are not in the page's own files.
-fn foreign<'a>(ranges: &'a [ByteRange], local: &'a Local) -> impl Iterator<Item = &'a ByteRange> {
-    ranges.iter().filter(|range| !local.holds(range))
-}
-
-pub(crate) use foreign as foreign_ranges;
-pub(crate) type Bytes = bytes::Bytes;
-pub(crate) fn uint8(bytes: &[u8]) -> Uint8Array {
-    Uint8Array::from(bytes)
 }

@@ -21,7 +21,7 @@ type Outcome = Result<Written, WriteError>;
 impl Local {
     pub(crate) fn new(limits: &Limits) -> Self {
         let config = StoreConfig { limits: limits.clone(), ..StoreConfig::default() };
-        Self { store: Store::new(config, Timestamp::EPOCH), files: BTreeMap::new() }
+        Self { store: Store::new(config), files: BTreeMap::new() }
     }
 
     pub(crate) fn create(&mut self, database: &str, now: Timestamp) -> Result<(), Fault> {
@@ -42,7 +42,7 @@ impl Local {
         self.settle(now, write)
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
         self.store.snapshot()
     }
 
