@@ -136,6 +136,8 @@ pub struct Store {
     edits: VecDeque<(Edit, After)>,
     /// A request to drop expired shards is on its way.
     expiring: bool,
+    /// Whether anybody follows along.
+    publishing: bool,
     poisoned: Option<String>,
     stats: StoreStats,
 }
@@ -176,6 +178,7 @@ impl Store {
             editing: None,
             edits: VecDeque::new(),
             expiring: false,
+            publishing: false,
             poisoned: None,
             stats: StoreStats::default(),
         }
@@ -234,6 +237,16 @@ impl Store {
     /// Everything acknowledged. Cheap: made anew only where something has changed.
     pub fn snapshot(&mut self) -> Snapshot {
         self.state.snapshot()
+    }
+
+    /// Whether every batch that becomes visible is also told by [`Action::Publish`].
+    pub fn publish(&mut self, on: bool) {
+        self.publishing = on;
+    }
+
+    /// The points of memtables with a lower number are all in files.
+    pub fn first_memtable(&self) -> u64 {
+        self.state.flushing.as_ref().map_or(self.state.active.number, |flushing| flushing.number)
     }
 
     /// Why no write is accepted any more, if so.

@@ -224,12 +224,28 @@ impl Store {
         self.expiring &= !group.expires;
         for prepared in &group.prepared {
             self.state.apply(group.now, prepared);
+            self.publish_points(prepared);
             self.stats.points_written += prepared.written.points;
             self.stats.values_written += prepared.written.values;
         }
         for (write, outcome) in group.outcomes {
             self.ack(write, outcome);
         }
+    }
+
+    fn publish_points(&mut self, prepared: &Prepared) {
+        let catalog = &self.state.catalog;
+        let database = catalog.database_by_id(prepared.database).filter(|_| self.publishing);
+        let policy = catalog.policy_by_id(prepared.database, prepared.policy);
+        let (Some(database), Some(policy)) = (database, policy) else { return };
+        let mut points = Vec::new();
+        self.points.write(&prepared.batch, &mut points);
+        self.actions.push_back(Action::Publish {
+            database: database.name.clone(),
+            policy: policy.name.clone(),
+            memtable: self.state.active.number,
+            points: Bytes::from(points),
+        });
     }
 
     /// The group could not be appended and no trace of it is left.

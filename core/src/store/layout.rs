@@ -51,6 +51,12 @@ impl FileName {
         numbered(&self.0, "manifest/", ".man")
     }
 
+    /// The hash in a block file's name.
+    pub fn block_hash(&self) -> Option<u128> {
+        let (_, name) = self.0.rsplit_once('/')?;
+        u128::from_str_radix(name.strip_suffix(".blk")?, 16).ok()
+    }
+
     pub fn is_temporary(&self) -> bool {
         self.0.ends_with(".tmp")
     }
@@ -93,5 +99,6 @@ mod tests {
         assert_eq!(FileName::new("wal/00000001.wal.tmp").as_wal(), None);
         assert_eq!(FileName::new("wal/+0000001.wal").as_wal(), None);
         assert!(FileName::block(1, 2, -5, 0xab).is_block());
+        assert_eq!(FileName::block(1, 2, -5, 0xab).block_hash(), Some(0xab));
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Staged {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) database: u32,
+    pub(super) policy: u32,
     pub(super) batch: WriteBatch,
     /// Shards of the rows, in their order.
     pub(super) runs: Vec<(u64, Range<usize>)>,
@@ -113,7 +114,7 @@ impl Staged {
             }
         });
         batch.rows = rows;
-        Prepared { database, batch, runs, written }
+        Prepared { database, policy, batch, runs, written }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::model::{SeriesKey, WriteBatch};
 use crate::store::blockfile::{FileIndex, Footer};
 use crate::store::memtable::{FrozenMemtable, Places};
 use crate::store::snapshot::{BlockFile, Database, Fields, Policy, Shard};
-use crate::store::{ByteRange, FileName, wal};
+use crate::store::wal;
+use crate::store::{ByteRange, FileName};
 use crate::time::TimeRange;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -197,23 +198,33 @@ impl Replica {
             slots.insert(self.index.insert(&key), slot);
         }
         let sequence = index.meta().max_sequence;
-        Ok(BlockFile { name: name.clone(), len, sequence, index, slots })
+        let hash = name.block_hash().unwrap_or_default();
+        Ok(BlockFile { name: name.clone(), hash, len, sequence, index, slots })
     }
 
     fn points(&mut self, generation: u64, policy: &str, batch: &[u8]) -> Result<u64, DecodeError> {
-        let batch = wal::decode_batch(batch)?;
+        let newest = self.next.as_ref().or(self.manifest.as_ref());
+        if newest.is_some_and(|manifest| generation < manifest.first_generation) {
+            // Said before the manifest whose files hold them, and heard after it.
+            return Ok(0);
+        }
+        let mut points = WriteBatch::new();
+        wal::decode_batch(batch, &mut points)?;
+        let batch = points;
         let manifest = self.next.as_ref().or(self.manifest.as_ref());
         let known = manifest.and_then(|manifest| manifest.policies.iter().find(|known| known.name == policy));
         let Some(known) = known else {
             return Err(DecodeError { what: "points of an unknown retention policy", offset: 0 });
         };
-        let shard_duration = known.shard_duration;
+        let known = known.clone();
+        let shard_start = |time: i64| {
+            let listed = known.shards.iter().find(|shard| shard.min_time <= time && time <= shard.max_time);
+            listed.map_or_else(|| shard_range(time, known.shard_duration).min, |shard| shard.min_time)
+        };
         let places = self.places(&batch)?;
         // Rows of one shard mostly come together: its table is looked up once a run.
-        for rows in batch.rows.chunk_by(|left, right| {
-            shard_range(left.time, shard_duration) == shard_range(right.time, shard_duration)
-        }) {
-            let start = shard_range(rows[0].time, shard_duration).min;
+        for rows in batch.rows.chunk_by(|left, right| shard_start(left.time) == shard_start(right.time)) {
+            let start = shard_start(rows[0].time);
             let tail = self.tail.entry((generation, policy.to_owned(), start)).or_insert_with(|| TailTable {
                 points: Arc::new(FrozenMemtable::new(generation)),
                 fields: Fields::new(),
