@@ -34,6 +34,11 @@ impl JsonWriter {
         std::mem::take(&mut self.out)
     }
 
+    /// Forgets what was not taken and every open bracket.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.pretty);
+    }
+
     pub fn begin_object(&mut self) {
         self.begin(b'{');
     }
