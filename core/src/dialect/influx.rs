@@ -3,4 +3,5 @@
 pub mod ast;
 pub mod lexer;
 pub mod line_protocol;
+pub mod params;
 pub mod parse;
