@@ -7,7 +7,12 @@
 //! "the default" by it. Nesting (parentheses, calls, subqueries) is bounded by the parser's depth limit, and a long
 //! run of operators is flat ([`Chain`]), so a recursive walk of these types needs little stack.
 
+mod print;
+
 use std::ops::Range;
+
+pub(super) use print::{quoted_path, write_plain_float};
+pub use print::{write_duration, write_go_duration, write_ident};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
@@ -133,6 +138,21 @@ pub enum Statement {
     },
 }
 
+impl Statement {
+    /// Every zone named by `tz('…')`, in the order of the text, inner queries last. InfluxDB refuses an unknown one
+    /// when it parses; here whoever knows the zones does, with
+    /// [`ParseError::unknown_zone`](super::parse::ParseError::unknown_zone).
+    pub fn zones(&self) -> Vec<&str> {
+        let mut zones = Vec::new();
+        match self {
+            Self::Select(select) | Self::Explain { select, .. } => select.push_zones(&mut zones),
+            Self::CreateContinuousQuery(query) => query.select.push_zones(&mut zones),
+            _ => {}
+        }
+        zones
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Select {
     pub fields: Vec<Field>,
@@ -150,6 +170,17 @@ pub struct Select {
     pub soffset: u64,
     /// The zone's name as written in `tz('…')`; the compiler looks it up.
     pub zone: Option<String>,
+}
+
+impl Select {
+    fn push_zones<'a>(&'a self, zones: &mut Vec<&'a str>) {
+        zones.extend(self.zone.as_deref());
+        for source in &self.sources {
+            if let Source::Subquery(select) = source {
+                select.push_zones(zones);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -225,6 +256,27 @@ pub struct ShowSchema {
     pub offset: u64,
     pub slimit: u64,
     pub soffset: u64,
+}
+
+impl ShowSchema {
+    /// Without any clause.
+    pub fn new(what: Schema) -> Self {
+        Self {
+            what,
+            cardinality: None,
+            database: None,
+            measurement: None,
+            sources: Vec::new(),
+            key: None,
+            condition: None,
+            dimensions: Vec::new(),
+            order: None,
+            limit: 0,
+            offset: 0,
+            slimit: 0,
+            soffset: 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,6 +396,13 @@ pub struct Chain {
     pub first: Expr,
     /// Never empty; all of one [`BinaryOp::precedence`].
     pub rest: Vec<(BinaryOp, Expr)>,
+}
+
+impl Chain {
+    /// Of its operators.
+    pub fn precedence(&self) -> u8 {
+        self.rest.first().map_or(0, |(op, _)| op.precedence())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
