@@ -108,7 +108,9 @@ pub fn parse(body: &[u8], precision: Precision, now: Timestamp, batch: &mut Writ
         default_time,
         batch,
         tags: Vec::new(),
+        tag_order: Vec::new(),
         fields: Vec::new(),
+        slots_of: None,
         text: String::new(),
         outcome: Outcome::default(),
     };
@@ -125,7 +127,15 @@ struct Field<'a> {
     name: &'a str,
     /// The name holds escapes.
     escaped: bool,
+    /// The name's slot in the batch, when this place of the line before had the same name.
+    slot: Option<u32>,
     value: FieldValue<'a>,
+}
+
+/// A tag as it lies in the key.
+struct Tag<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
 }
 
 #[derive(Clone, Copy)]
@@ -138,7 +148,7 @@ enum FieldValue<'a> {
 enum Series<'a> {
     /// The batch knows the key.
     Known(u32),
-    /// Its tags are in `Parser::tags`, sorted.
+    /// Its tags are in `Parser::tags`.
     New { measurement: Cow<'a, str> },
 }
 
@@ -146,9 +156,14 @@ struct Parser<'a, 'b> {
     scale: i64,
     default_time: i64,
     batch: &'b mut WriteBatch,
-    tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The tags of the new key read last, as they came. The names are guesses for the next one.
+    tags: Vec<Tag<'a>>,
+    /// The order of `tags` by name; empty while it is not known.
+    tag_order: Vec<u32>,
     /// The fields of the line being read and, past those, of lines before: their names are guesses.
     fields: Vec<Field<'a>>,
+    /// The measurement that the slots of `fields` belong to.
+    slots_of: Option<u32>,
     /// A string value without its escapes.
     text: String,
     outcome: Outcome,
@@ -245,32 +260,58 @@ impl<'a> Parser<'a, '_> {
             return None;
         }
         let measurement = unescape(text.get(start..end)?, b", =\"");
-        self.tags.clear();
-        let mut sorted = true;
+        let mut count = 0;
         while bytes[end] == b',' {
-            let name_end = token_end(bytes, end + 1, COMMA | BLANK | EQUALS, escapes)?;
-            if name_end == end + 1 || bytes[name_end] != b'=' {
-                return None;
-            }
+            let name = end + 1;
+            let guess = self.tags.get(count).map(|tag| &tag.name).filter(|guess| is_name(bytes, name, guess, b'='));
+            let (name, value) = match guess {
+                Some(Cow::Borrowed(guess)) => (None, name + guess.len() + 1),
+                _ => {
+                    let name_end = token_end(bytes, name, COMMA | BLANK | EQUALS, escapes)?;
+                    if name_end == name || bytes[name_end] != b'=' {
+                        return None;
+                    }
+                    (Some(unescape(text.get(name..name_end)?, b", =")), name_end + 1)
+                }
+            };
             // InfluxDB lets a value begin with an equals sign.
-            let value = name_end + 1;
             let inside = value + usize::from(whole && bytes.get(value) == Some(&b'='));
-            let value_end = token_end(bytes, inside, COMMA | BLANK | EQUALS, escapes)?;
-            if value_end == value || bytes[value_end] == b'=' {
+            end = token_end(bytes, inside, COMMA | BLANK | EQUALS, escapes)?;
+            if end == value || bytes[end] == b'=' {
                 return None;
             }
-            let name = unescape(text.get(end + 1..name_end)?, b", =");
-            sorted &= self.tags.last().is_none_or(|(last, _)| *last < name);
-            self.tags.push((name, unescape(text.get(value..value_end)?, b", =")));
-            end = value_end;
+            let value = text.get(value..end)?;
+            let value = if whole { unescape(value, b", =") } else { Cow::Borrowed(value) };
+            match (self.tags.get_mut(count), name) {
+                (Some(tag), None) => tag.value = value,
+                (_, name) => {
+                    self.tags.truncate(count);
+                    self.tag_order.clear();
+                    self.tags.push(Tag { name: name?, value });
+                }
+            }
+            count += 1;
         }
-        if !sorted {
-            self.tags.sort_unstable();
-            if self.tags.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                return None;
-            }
+        if self.tags.len() > count {
+            self.tags.truncate(count);
+            self.tag_order.clear();
+        }
+        if self.tag_order.is_empty() {
+            self.order_tags()?;
         }
         Some((Series::New { measurement }, end))
+    }
+
+    /// `None` when two tags have one name.
+    fn order_tags(&mut self) -> Option<()> {
+        let name = |at: &u32| &self.tags[*at as usize].name;
+        let mut order: Vec<u32> = (0..self.tags.len() as u32).collect();
+        order.sort_unstable_by_key(name);
+        if order.windows(2).any(|pair| name(&pair[0]) == name(&pair[1])) {
+            return None;
+        }
+        self.tag_order = order;
+        Some(())
     }
 
     /// The fields, from the first one's name; answers how many and where they end.
@@ -279,13 +320,16 @@ impl<'a> Parser<'a, '_> {
         let mut at = start;
         let mut count = 0;
         loop {
-            let (name, escaped) = self.field_name(text, at, count, whole)?;
-            at += name.len() + 1;
-            let (value, end) = field_value(text, at)?;
-            let field = Field { name, escaped, value };
-            match self.fields.get_mut(count) {
-                Some(slot) => *slot = field,
-                None => self.fields.push(field),
+            let end;
+            match self.fields.get_mut(count).filter(|guess| !guess.escaped && is_name(bytes, at, guess.name, b'=')) {
+                Some(field) => (field.value, end) = field_value(text, at + field.name.len() + 1)?,
+                None => {
+                    let (name, escaped) = field_name(text, at, whole)?;
+                    let value;
+                    (value, end) = field_value(text, at + name.len() + 1)?;
+                    self.fields.truncate(count);
+                    self.fields.push(Field { name, escaped, slot: None, value });
+                }
             }
             count += 1;
             match bytes.get(end) {
@@ -294,26 +338,6 @@ impl<'a> Parser<'a, '_> {
                 Some(_) => return None,
             }
         }
-    }
-
-    /// The name that stands before an equals sign, and whether it holds escapes.
-    fn field_name(&self, text: &'a str, start: usize, count: usize, whole: bool) -> Option<(&'a str, bool)> {
-        let bytes = text.as_bytes();
-        if let Some(guess) = self.fields.get(count)
-            && !guess.escaped
-            && bytes.get(start + guess.name.len()) == Some(&b'=')
-            && bytes.get(start..)?.starts_with(guess.name.as_bytes())
-        {
-            return Some((guess.name, false));
-        }
-        let escapes = if whole { Escapes::Paired } else { Escapes::None };
-        let end = token_end(bytes, start, COMMA | BLANK | EQUALS, escapes)?;
-        let name = text.get(start..end)?;
-        // The two passes of InfluxDB over a name disagree about an even number of backslashes before its end.
-        if name.is_empty() || bytes[end] != b'=' || whole && name.ends_with('\\') {
-            return None;
-        }
-        Some((name, whole && name.contains('\\')))
     }
 
     /// The timestamp, if there is one, scaled; answers where the line ends.
@@ -346,7 +370,7 @@ impl<'a> Parser<'a, '_> {
                 series
             }
             Series::New { measurement } => {
-                if self.tags.iter().any(|(name, _)| name == "time") {
+                if self.tags.iter().any(|tag| tag.name == "time") {
                     return self.refuse(format!(
                         "invalid tag key: input tag \"time\" on measurement \"{measurement}\" is invalid"
                     ));
@@ -354,7 +378,8 @@ impl<'a> Parser<'a, '_> {
                 if fields.iter().all(is_time) {
                     return self.refuse(refused_field(&measurement));
                 }
-                let tags = self.tags.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+                let tags = self.tag_order.iter().map(|at| &self.tags[*at as usize]);
+                let tags = tags.map(|tag| (tag.name.as_bytes(), tag.value.as_bytes()));
                 let series = self.batch.intern_series(&measurement, tags);
                 // A blank or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
                 if !key.contains([' ', '\n']) && !key.contains("\\\\") {
@@ -363,11 +388,18 @@ impl<'a> Parser<'a, '_> {
                 series
             }
         };
+        let measurement = self.batch.measurement_slot(series);
+        if self.slots_of.replace(measurement) != Some(measurement) {
+            self.fields.iter_mut().for_each(|field| field.slot = None);
+        }
         self.batch.begin_row(series, time);
-        for field in fields {
-            if is_time(field) {
-                continue;
-            }
+        for field in self.fields.iter_mut().take(count).filter(|field| field.name != "time") {
+            let slot = match field.slot {
+                Some(slot) => slot,
+                None if field.escaped => self.batch.intern_field(measurement, &unescape(field.name, b", =\"")),
+                None => self.batch.intern_field(measurement, field.name),
+            };
+            field.slot = Some(slot);
             let value = match field.value {
                 FieldValue::Plain(value) => value,
                 FieldValue::Escaped(raw) => {
@@ -376,11 +408,7 @@ impl<'a> Parser<'a, '_> {
                     Value::String(&self.text)
                 }
             };
-            if field.escaped {
-                self.batch.push_value(&unescape(field.name, b", =\""), value);
-            } else {
-                self.batch.push_value(field.name, value);
-            }
+            self.batch.push_cell(slot, value);
         }
         self.outcome.points += 1;
     }
@@ -388,6 +416,25 @@ impl<'a> Parser<'a, '_> {
 
 fn refused_field(measurement: &str) -> String {
     format!("invalid field name: input field \"time\" on measurement \"{measurement}\" is invalid")
+}
+
+/// Does `name` stand at `at`, and `close` after it?
+#[inline]
+fn is_name(bytes: &[u8], at: usize, name: &str, close: u8) -> bool {
+    bytes.get(at + name.len()) == Some(&close) && bytes[at..at + name.len()] == *name.as_bytes()
+}
+
+/// The field name that stands before an equals sign, and whether it holds escapes.
+fn field_name(text: &str, start: usize, whole: bool) -> Option<(&str, bool)> {
+    let bytes = text.as_bytes();
+    let escapes = if whole { Escapes::Paired } else { Escapes::None };
+    let end = token_end(bytes, start, COMMA | BLANK | EQUALS, escapes)?;
+    let name = text.get(start..end)?;
+    // The two passes of InfluxDB over a name disagree about an even number of backslashes before its end.
+    if name.is_empty() || bytes[end] != b'=' || name.ends_with('\\') {
+        return None;
+    }
+    Some((name, whole && name.contains('\\')))
 }
 
 /// The value that begins at `at`, and where it ends.
@@ -481,7 +528,7 @@ fn token_end(bytes: &[u8], at: usize, stops: u8, escapes: Escapes) -> Option<usi
     };
     let mut end = at;
     loop {
-        end += bytes.get(end..)?.iter().position(|byte| CLASS[usize::from(*byte)] & sought != 0)?;
+        end = find(bytes, end, sought)?;
         let class = CLASS[usize::from(bytes[end])];
         match escapes {
             Escapes::None => return (class & stops != 0).then_some(end),
@@ -490,6 +537,24 @@ fn token_end(bytes: &[u8], at: usize, stops: u8, escapes: Escapes) -> Option<usi
             _ => return Some(end),
         }
     }
+}
+
+/// The first byte of a class in `sought` from `at` on. The first eight are looked at together, for all classes there
+/// are: tokens are short, and their lengths no branch can foresee.
+#[inline]
+fn find(bytes: &[u8], mut at: usize, sought: u8) -> Option<usize> {
+    const fn zeros(word: u64, byte: u8) -> u64 {
+        let word = word ^ u64::from_ne_bytes([byte; 8]);
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+    }
+    let rest = bytes.get(at..)?;
+    if let Some(chunk) = rest.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let marks = zeros(word, b',') | zeros(word, b'=') | zeros(word, b' ') | zeros(word, b'\n') | zeros(word, b'\\');
+        at += (marks.trailing_zeros() / 8) as usize;
+    }
+    let rest = bytes.get(at..)?;
+    Some(at + rest.iter().position(|byte| CLASS[usize::from(*byte)] & sought != 0)?)
 }
 
 /// InfluxDB takes tabs and zero bytes for blanks where a part of a line may begin, and nowhere else.

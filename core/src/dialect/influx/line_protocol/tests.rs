@@ -85,6 +85,17 @@ fn lines_are_independent() {
     assert_eq!(all, expected);
 }
 
+/// What is guessed from the lines before is only ever a guess.
+#[test]
+fn lines_that_resemble_each_other() {
+    let body = "a x=1,y=2 1\nb x=3 2\nb x=4,y=5 3\na,s=1,r=2 x=6 4\na,s=1,r x=7 5\na,s=1,r=2,q=3 x=8 6\na,s=1 y=9,x=1 7\n\
+                a,s=1,r=2 xx=2,y=1 8\na,s=1,s=2 x=1 9\na,s=1,r=2 x=1 10\na,r=1,s=2 x=1 11\na,r\\==1,s=2 x\\==1 12\na,r=1,s=2 x=1 13";
+    let expected = "a x=1,y=2 1\na,q=3,r=2,s=1 x=8 6\na,r=1,s=2 x=1 11\na,r=1,s=2 x=1 13\na,r=2,s=1 x=6 4\na,r=2,s=1 xx=2,y=1 8\n\
+                    a,r=2,s=1 x=1 10\na,r==1,s=2 x==1 12\na,s=1 x=1,y=9 7\nb x=3 2\nb x=4,y=5 3\n\
+                    ! unable to parse 'a,s=1,r x=7 5': missing tag value\nunable to parse 'a,s=1,s=2 x=1 9': duplicate tags";
+    assert_eq!(read(body.as_bytes(), Precision::Nanos), expected);
+}
+
 /// Where InfluxDB stores what nobody sent, or loses a line.
 #[test]
 fn what_is_refused_or_kept_on_purpose() {
