@@ -22,7 +22,9 @@ mod wide;
 
 use smallvec::SmallVec;
 
-pub use integer::{sum_i64, sum_i64_runs, sum_u64, sum_u64_runs};
+use super::fold::runs;
+
+pub use integer::{sum_i64, sum_u64};
 use wide::Wide;
 
 /// The exact sum of any number of doubles.
@@ -182,23 +184,14 @@ impl FromIterator<f64> for ExactSum {
     }
 }
 
-/// The exact sum of each run of `values`: run `i` ends before `ends[i]` and begins where the one before it ends, the
-/// first at 0. `ends` never decreases nor passes the values; a run may be empty. `bound` holds for all values, or is
-/// found. `out` gets (i, sum) in order; [`ExactSum::merge`] puts it to its bucket.
+/// The exact sum of each of the [`runs`] of `values`. `bound` holds for all values, or is found. `out` gets each run's
+/// number and sum in order; [`ExactSum::merge`] adds it to its bucket.
 pub fn sum_runs(values: &[f64], ends: &[u32], bound: Option<Bound>, mut out: impl FnMut(usize, ExactSum)) {
     let bound = bound.unwrap_or_else(|| Bound::of(values));
-    let mut start = 0;
-    let mut longest = 0;
-    for &end in ends {
-        longest = longest.max(end - start);
-        start = end;
-    }
-    let split = Split::new(bound, (longest as usize).min(CHUNK));
-    let mut start = 0;
-    for (run, &end) in ends.iter().enumerate() {
-        let end = end as usize;
-        let values = &values[start..end];
-        start = end;
+    let longest = runs(ends).map(|rows| rows.len()).max().unwrap_or(0);
+    let split = Split::new(bound, longest.min(CHUNK));
+    for (run, rows) in runs(ends).enumerate() {
+        let values = &values[rows];
         let sum = match split {
             Some(split) if values.len() <= CHUNK => match split.sum::<2>(values) {
                 Some((hi, lo)) => ExactSum { hi, lo, wide: None },

@@ -151,6 +151,37 @@ fn usual_values_stay_in_the_pair() {
     }
 }
 
+/// As many of the largest values under a bound as a split is made for, with bits at the far end of what it can hold.
+#[test]
+fn a_split_holds_what_it_promises() {
+    for exponent in [-1100, -1070, -1022, -900, 0, 50, 900, 980, 989, 990, 1010] {
+        for k in 1..=11 {
+            let len = 1usize << k;
+            let largest = (2.0 - f64::EPSILON) * if exponent < -1021 { pow2(-1022) } else { pow2(exponent - 1) };
+            let last_place = exponent + 2 * k - 103;
+            let tiny = if last_place < -1022 { f64::from_bits(3) } else { pow2(last_place) };
+            for sign in [1.0, -1.0] {
+                let mut values = vec![sign * largest; len];
+                values[len / 2] = tiny;
+                let bound = Bound::of(&values);
+                let split = Split::new(bound, len);
+                assert_eq!(split.is_some(), exponent + k < PAIR_EXPONENT, "2^{exponent}, {len} values");
+                let Some(split) = split else { continue };
+                let (hi, lo) = split.sum::<4>(&values).expect("its bits are in reach");
+                assert_eq!(split.sum::<2>(&values), Some((hi, lo)));
+                assert_bits(hi + lo, reference(&values));
+                let mut wide = Wide::default();
+                values.iter().chain(&[-hi, -lo]).for_each(|value| wide.add(*value));
+                assert_bits(wide.round(), 0.0);
+            }
+        }
+    }
+    // One place further, and the split says so.
+    let values = [1.0 + f64::EPSILON, 1.0, 1.0, pow2(-100)];
+    let split = Split::new(Bound::of(&values), 4).expect("in range");
+    assert_eq!(split.sum::<2>(&values), None);
+}
+
 #[test]
 fn the_wide_number_settles_in_time() {
     // All ones in the mantissa, at the shift that fills a limb most.
@@ -233,15 +264,10 @@ proptest! {
         let mut parts = Vec::new();
         sum_runs(&values, &ends, None, |run, sum| { assert_eq!(run, parts.len()); parts.push(sum); });
         prop_assert_eq!(parts.len(), ends.len());
-        let mut start = 0;
         let mut merged = ExactSum::new();
-        for (part, end) in parts.iter().zip(&ends).rev() {
-            let _ = end;
-            merged.merge(part);
-        }
-        for (part, end) in parts.iter().zip(&ends) {
-            assert_bits(part.round(), reference(&values[start..*end as usize]));
-            start = *end as usize;
+        parts.iter().rev().for_each(|part| merged.merge(part));
+        for (part, rows) in parts.iter().zip(runs(&ends)) {
+            assert_bits(part.round(), reference(&values[rows]));
         }
         assert_bits(merged.round(), expected);
         // Equal sums, equal components.
@@ -276,17 +302,9 @@ proptest! {
     }
 
     #[test]
-    fn integer_runs_equal_plain_sums(values in prop::collection::vec(any::<i64>(), 0..200), cut in any::<prop::sample::Index>()) {
-        let cut = cut.index(values.len() + 1);
-        let plain = |values: &[i64]| values.iter().map(|value| i128::from(*value)).sum::<i128>();
-        prop_assert_eq!(sum_i64(&values), plain(&values));
-        let mut sums = Vec::new();
-        sum_i64_runs(&values, &[cut as u32, values.len() as u32], |_, sum| sums.push(sum));
-        prop_assert_eq!(sums, [plain(&values[..cut]), plain(&values[cut..])]);
-        let unsigned: Vec<u64> = values.iter().map(|value| *value as u64).collect();
-        let mut sums = Vec::new();
-        sum_u64_runs(&unsigned, &[cut as u32, values.len() as u32], |_, sum| sums.push(sum));
-        let plain = |values: &[u64]| values.iter().map(|value| u128::from(*value)).sum::<u128>();
-        prop_assert_eq!(sums, [plain(&unsigned[..cut]), plain(&unsigned[cut..])]);
+    fn integer_sums_equal_plain_sums(values in prop::collection::vec(any::<i64>(), 0..200)) {
+        prop_assert_eq!(sum_i64(&values), values.iter().map(|value| i128::from(*value)).sum::<i128>());
+        let values: Vec<u64> = values.iter().map(|value| *value as u64).collect();
+        prop_assert_eq!(sum_u64(&values), values.iter().map(|value| u128::from(*value)).sum::<u128>());
     }
 }
