@@ -3,6 +3,7 @@
 //! [`RequestError`] answers a whole request with a status; [`StatementError`] stands inside a result, under status 200.
 
 use super::ast::BinaryOp;
+use super::params::ParamsError;
 use super::parse::ParseError;
 use crate::catalog::CatalogError;
 use crate::exec::QueryError;
@@ -16,11 +17,8 @@ use thiserror::Error;
 pub(super) enum RequestError {
     #[error("missing required parameter \"q\"")]
     MissingQuery,
-    #[error("error parsing query parameters: {0}")]
-    Params(String),
-    /// A bound number that is not one; InfluxDB words it apart.
-    #[error("error parsing json value: {0}")]
-    ParamNumber(String),
+    #[error(transparent)]
+    Params(#[from] ParamsError),
     #[error("error parsing query: {0}")]
     Parse(#[from] ParseError),
     #[error("invalid precision \"{given}\" (use {known})")]
@@ -106,7 +104,13 @@ pub(super) enum StatementError {
     Types { expression: String, left: &'static str, right: &'static str },
     #[error("type error: {expression}: cannot use {} with an integer and unsigned literal", .op.symbol())]
     UnsignedLiteral { expression: String, op: BinaryOp },
+    #[error("type error: {expression}: cannot use {} between an integer and unsigned, an explicit cast is required", .op.symbol())]
+    UnsignedMix { expression: String, op: BinaryOp },
 
+    #[error("invalid time dimension offset: '{0}'")]
+    TimeOffset(String),
+    #[error("right side of '{0}' must be a tag value string")]
+    TagValueText(&'static str),
     #[error("invalid condition expression: {0}")]
     Condition(String),
     #[error("invalid function call in condition: {0}")]

@@ -122,7 +122,7 @@ impl Parameters {
         let text = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let text = text.ok_or(RequestError::MissingQuery)?;
         let params = match self.params.as_deref().filter(|params| !params.is_empty()) {
-            Some(json) => Params::from_json(json).map_err(|error| RequestError::Params(error.to_string()))?,
+            Some(json) => Params::from_json(json)?,
             None => Params::default(),
         };
         Ok(parse::parse_query(text, &params, limits)?)

@@ -2,7 +2,7 @@
 
 use super::super::ast::{BinaryOp, Call, Chain, Expr};
 use super::super::error::StatementError;
-use crate::time::{Civil, TimeRange, Timestamp, parse_rfc3339, write_rfc3339};
+use crate::time::{TimeRange, Timestamp, parse_rfc3339, write_rfc3339};
 
 /// The bounds that WHERE sets, both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
