@@ -54,6 +54,13 @@ struct SeriesEntry {
     measurement: u32,
 }
 
+/// The bytes by which a writer names a series, before escapes are undone and tags sorted.
+#[derive(Clone, Copy, Debug)]
+struct WireKey {
+    text: Span,
+    series: u32,
+}
+
 /// Columns of points to write; see the module.
 #[derive(Clone, Debug, Default)]
 pub struct WriteBatch {
@@ -61,15 +68,21 @@ pub struct WriteBatch {
     text: Vec<u8>,
     measurements: Vec<Span>,
     series: Vec<SeriesEntry>,
+    wire_keys: Vec<WireKey>,
     fields: Vec<FieldName>,
     pub rows: Vec<Row>,
     pub cells: Vec<Cell>,
     by_key: Map<u64, u32>,
+    by_wire_key: Map<u64, u32>,
     by_field: Map<u64, u32>,
     by_measurement: Map<u64, u32>,
     scratch: Vec<u8>,
     last_series: u32,
+    /// The wire key that is tried first: writers go through their series in the same order again and again.
+    next_wire_key: u32,
     guess: u32,
+    /// Length of `text` before the point last begun.
+    row_text: usize,
 }
 
 impl WriteBatch {
@@ -83,10 +96,12 @@ impl WriteBatch {
         self.text.clear();
         self.measurements.clear();
         self.series.clear();
+        self.wire_keys.clear();
         self.fields.clear();
         self.rows.clear();
         self.cells.clear();
         self.by_key.clear();
+        self.by_wire_key.clear();
         self.by_field.clear();
         self.by_measurement.clear();
     }
@@ -181,8 +196,51 @@ impl WriteBatch {
         slot
     }
 
+    /// The series whose [wire key](Self::remember_wire_key) `line` begins with, a blank after it; and the key's length.
+    pub fn series_of_line(&mut self, line: &[u8]) -> Option<(u32, usize)> {
+        let begins = |key: &WireKey, names: &[u8]| {
+            let length = key.text.len as usize;
+            line.get(length) == Some(&b' ') && line.starts_with(key.text.of(names))
+        };
+        for guess in [self.next_wire_key, self.next_wire_key.wrapping_sub(1)] {
+            if let Some(key) = self.wire_keys.get(guess as usize).filter(|key| begins(key, &self.names)) {
+                self.next_wire_key = guess + 1;
+                return Some((key.series, key.text.len as usize));
+            }
+        }
+        let end = memchr::memchr(b' ', line)?;
+        let mut hash = BuildHasher::default().hash_one(&line[..end]);
+        while let Some(slot) = self.by_wire_key.get(&hash) {
+            let key = self.wire_keys[*slot as usize];
+            if key.text.len as usize == end && begins(&key, &self.names) {
+                self.next_wire_key = *slot + 1;
+                return Some((key.series, end));
+            }
+            hash = hash.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Keeps the bytes by which a series is named on a wire, so that they are taken apart once. They must hold no blank.
+    pub fn remember_wire_key(&mut self, key: &[u8], series: u32) {
+        let mut hash = BuildHasher::default().hash_one(key);
+        while self.by_wire_key.contains_key(&hash) {
+            hash = hash.wrapping_add(1);
+        }
+        let slot = self.wire_keys.len() as u32;
+        let text = store_name(key, &mut self.names);
+        self.wire_keys.push(WireKey { text, series });
+        self.by_wire_key.insert(hash, slot);
+        self.next_wire_key = slot + 1;
+    }
+
     /// Begins a point of `series`; add its fields with [`push_value`](Self::push_value).
     pub fn begin_row(&mut self, series: u32, time: i64) {
+        self.row_text = self.text.len();
+        // Points mostly name the fields of the point before.
+        if let Some(cell) = self.rows.last().and_then(|row| self.cells.get(row.first_cell as usize)) {
+            self.guess = cell.field;
+        }
         self.rows.push(Row { series, time, first_cell: self.cells.len() as u32, cells: 0 });
     }
 
@@ -206,10 +264,11 @@ impl WriteBatch {
         self.rows.last_mut().expect("checked above").cells += 1;
     }
 
-    /// Takes the point last begun back, with its fields.
+    /// Takes the point last begun back, with its fields. Names it brought stay known.
     pub fn abandon_row(&mut self) {
         if let Some(row) = self.rows.pop() {
             self.cells.truncate(row.first_cell as usize);
+            self.text.truncate(self.row_text);
         }
     }
 
