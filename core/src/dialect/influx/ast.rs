@@ -151,6 +151,14 @@ impl Statement {
         }
         zones
     }
+
+    /// The password it sets, if it does.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::CreateUser { password, .. } | Self::SetPassword { password, .. } => Some(password),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -173,6 +181,24 @@ pub struct Select {
 }
 
 impl Select {
+    /// Calls `visit` with the database and the policy of every measurement the query names, so that missing ones can
+    /// be filled in: the target first, then the sources, those of a subquery in its place.
+    pub fn qualify<E>(
+        &mut self,
+        visit: &mut dyn FnMut(&mut Option<String>, &mut Option<String>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(target) = &mut self.target {
+            visit(&mut target.database, &mut target.rp)?;
+        }
+        for source in &mut self.sources {
+            match source {
+                Source::Measurement(measurement) => visit(&mut measurement.database, &mut measurement.rp)?,
+                Source::Subquery(select) => select.qualify(visit)?,
+            }
+        }
+        Ok(())
+    }
+
     fn push_zones<'a>(&'a self, zones: &mut Vec<&'a str>) {
         zones.extend(self.zone.as_deref());
         for source in &self.sources {

@@ -5,7 +5,9 @@
 //!
 //! - a string, a regular expression and an unclosed quoted name stand at the character *before* their delimiter;
 //! - the end of the text is one further when it is met a second time, as after a bare word;
-//! - a NUL reads as the end of the text, CR and CRLF read as LF.
+//! - CR and CRLF read as LF.
+//!
+//! (A NUL, which InfluxDB takes for the end of the text here and there, is just a character that no token begins with.)
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -44,7 +46,7 @@ kinds! {
     Illegal "ILLEGAL"
     Eof "EOF"
     Space "WS"
-    Comment "COMMENT"
+    Comment ""
     Ident "IDENT"
     BoundParam "BOUNDPARAM"
     Number "NUMBER"
@@ -383,18 +385,24 @@ impl<'a> Lexer<'a> {
         self.reader.unread();
         let at = self.reader.current().at;
         let quote = self.reader.read();
-        let start = quote.offset + 1;
-        // Set at the first escape; until then the text is a slice.
+        // Text is a slice until the first escape; then it is put together, `plain` being where the rest begins.
+        let mut plain = quote.offset + 1;
         let mut resolved: Option<String> = None;
         loop {
             let next = self.reader.read();
             match next.ch {
-                ch if ch == quote.ch => {
-                    return (Kind::String, at, self.string_text(resolved, start, next.offset));
+                ch if ch == quote.ch || matches!(ch, END | '\n') => {
+                    let kind = if ch == quote.ch { Kind::String } else { Kind::BadString };
+                    let rest = self.slice(plain, next.offset);
+                    let text = match resolved {
+                        None => Cow::Borrowed(rest),
+                        Some(text) => Cow::Owned(text + rest),
+                    };
+                    return (kind, at, text);
                 }
-                END | '\n' => return (Kind::BadString, at, self.string_text(resolved, start, next.offset)),
                 '\\' => {
-                    let text = resolved.get_or_insert_with(|| self.slice(start, next.offset).to_owned());
+                    let text = resolved.get_or_insert_default();
+                    text.push_str(self.slice(plain, next.offset));
                     match self.reader.read().ch {
                         'n' => text.push('\n'),
                         ch @ ('\\' | '"' | '\'') => text.push(ch),
@@ -403,20 +411,10 @@ impl<'a> Lexer<'a> {
                             return (Kind::BadEscape, at, Cow::Owned(['\\', ch].iter().collect()));
                         }
                     }
+                    plain = self.reader.next_offset();
                 }
-                ch => {
-                    if let Some(text) = &mut resolved {
-                        text.push(ch);
-                    }
-                }
+                _ => {}
             }
-        }
-    }
-
-    fn string_text(&self, resolved: Option<String>, start: usize, end: usize) -> Cow<'a, str> {
-        match resolved {
-            Some(text) => Cow::Owned(text),
-            None => Cow::Borrowed(self.slice(start, end)),
         }
     }
 
@@ -503,7 +501,7 @@ impl<'a> Reader<'a> {
             }
             Some(ch) => {
                 self.consumed += ch.len_utf8();
-                ch
+                if ch == END { char::REPLACEMENT_CHARACTER } else { ch }
             }
         };
         self.last = (self.last + 1) % RING;
