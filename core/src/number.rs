@@ -166,6 +166,7 @@ pub struct Decimal {
 
 impl Decimal {
     /// The number that `text` begins with; `None` when that is none. What follows it is the caller's business.
+    #[inline]
     pub fn scan(text: &[u8]) -> Option<Self> {
         let negative = text.first() == Some(&b'-');
         let start = usize::from(negative);
@@ -215,6 +216,7 @@ impl Decimal {
     }
 
     /// Its value as an integer; `None` when it is not whole or does not fit. `text` is what was scanned.
+    #[inline]
     pub fn to_i64(&self, text: &[u8]) -> Option<i64> {
         if !self.whole {
             return None;
@@ -231,6 +233,7 @@ impl Decimal {
     }
 
     /// The nearest double; `None` when that is infinite. `text` is what was scanned.
+    #[inline]
     pub fn to_f64(&self, text: &[u8]) -> Option<f64> {
         if self.digits <= MAX_DIGITS && self.mantissa <= MAX_EXACT {
             let mantissa = self.mantissa as f64;

@@ -438,6 +438,7 @@ fn field_name(text: &str, start: usize, whole: bool) -> Option<(&str, bool)> {
 }
 
 /// The value that begins at `at`, and where it ends.
+#[inline(always)]
 fn field_value<'a>(text: &'a str, at: usize) -> Option<(FieldValue<'a>, usize)> {
     let bytes = text.as_bytes();
     let rest = bytes.get(at..)?;
