@@ -206,7 +206,7 @@ impl Decimal {
     }
 
     /// Bytes of text it took.
-    pub const fn len(&self) -> usize {
+    pub const fn text_len(&self) -> usize {
         self.len
     }
 
@@ -251,13 +251,13 @@ impl Decimal {
 /// sign but `-`, no hexadecimal, no infinity.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let number = Decimal::scan(text)?;
-    if number.len() == text.len() { number.to_f64(text) } else { None }
+    if number.text_len() == text.len() { number.to_f64(text) } else { None }
 }
 
 /// A decimal integer; `None` when the text is not one from end to end, or does not fit.
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
     let number = Decimal::scan(text)?;
-    if number.len() == text.len() { number.to_i64(text) } else { None }
+    if number.text_len() == text.len() { number.to_i64(text) } else { None }
 }
 
 /// Moves `at` past the digits that follow and appends them to `number`, eight at a time.
