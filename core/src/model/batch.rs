@@ -252,6 +252,7 @@ impl WriteBatch {
     }
 
     /// Adds a field to the point last begun, by the slot that [`intern_field`](Self::intern_field) gave.
+    #[inline]
     pub fn push_cell(&mut self, field: u32, value: Value<'_>) {
         let (field_type, bits) = match value {
             Value::Float(value) => (FieldType::Float, crate::value::canonical(value).to_bits()),
@@ -341,8 +342,9 @@ fn push_key<'a>(measurement: &'a str, tags: impl Iterator<Item = (&'a [u8], &'a 
         out.push(0);
         closed += 1;
     }
-    let special: usize = out[start..].iter().map(|byte| usize::from(*byte <= HIGHEST_ESCAPED)).sum();
-    if special > closed {
+    // Counted in bytes, which vectors hold many of.
+    let special = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte <= HIGHEST_ESCAPED)).sum::<u8>();
+    if out[start..].chunks(128).map(|bytes| usize::from(special(bytes))).sum::<usize>() > closed {
         out.truncate(start);
         texts().for_each(|text| push_text(text, out));
     }

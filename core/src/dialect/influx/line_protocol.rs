@@ -13,9 +13,9 @@
 //!
 //! Once a series and its fields are known to the batch, a point allocates nothing: its key is one comparison of bytes.
 //!
-//! Where InfluxDB stores something nobody sent, this refuses the line: text between a string and the next comma
-//! (`v="x"\r` would become the string `x"\r` without its last character) is `invalid field format`. Bytes that are not
-//! UTF-8, which InfluxDB stores and cannot show, are `invalid UTF-8`. A comment ends with its line, quotes or not.
+//! Where InfluxDB stores what nobody sent, this refuses the line: text between a string and the next comma is `invalid
+//! field format` (`v="x"` before a carriage return would become `x"`), and so is a field without a name. Bytes that are
+//! not UTF-8, which InfluxDB stores and cannot show, are `invalid UTF-8`. A comment ends with its line, quotes or not.
 
 mod explain;
 
@@ -203,6 +203,8 @@ impl<'a> Parser<'a, '_> {
         }
         let end = explain::line_end(bytes, from);
         let line = &text[at..end];
+        // A line feed can only be its last byte when it was escaped or quoted, at the end of the body.
+        let line = line.strip_suffix('\n').unwrap_or(line);
         if self.line(line, 0, true).is_none() {
             self.fail(line, &explain::why(line.as_bytes(), self.scale));
         }
@@ -348,7 +350,7 @@ impl<'a> Parser<'a, '_> {
             let text = &bytes[end..];
             let number = Decimal::scan(text)?;
             time = number.to_i64(text)?.checked_mul(self.scale)?;
-            end += number.len();
+            end += number.text_len();
             while bytes.get(end) == Some(&b' ') {
                 end += 1;
             }
@@ -438,6 +440,7 @@ fn field_name(text: &str, start: usize, whole: bool) -> Option<(&str, bool)> {
 }
 
 /// The value that begins at `at`, and where it ends.
+#[inline(always)]
 fn field_value<'a>(text: &'a str, at: usize) -> Option<(FieldValue<'a>, usize)> {
     let bytes = text.as_bytes();
     let rest = bytes.get(at..)?;
@@ -445,10 +448,10 @@ fn field_value<'a>(text: &'a str, at: usize) -> Option<(FieldValue<'a>, usize)> 
         b'"' => return string_value(text, at + 1),
         b'0'..=b'9' | b'-' | b'.' => {
             let number = Decimal::scan(rest)?;
-            if rest.get(number.len()) == Some(&b'i') {
-                (Value::Integer(number.to_i64(rest)?), number.len() + 1)
+            if rest.get(number.text_len()) == Some(&b'i') {
+                (Value::Integer(number.to_i64(rest)?), number.text_len() + 1)
             } else {
-                (Value::Float(number.to_f64(rest)?), number.len())
+                (Value::Float(number.to_f64(rest)?), number.text_len())
             }
         }
         _ => boolean_value(rest)?,

@@ -41,8 +41,11 @@ fn find(line: &[u8], scale: i64) -> Result<(), String> {
     check_length(key_end)?;
     let start = skip_blanks(line, key_end);
     let end = check_fields(line, start)?;
-    for name in names(&line[start..end]) {
-        check_length(key_end + FIELD_SEPARATOR_LENGTH + name)?;
+    for (name, value) in names(&line[start..end]) {
+        check_length(key_end + FIELD_SEPARATOR_LENGTH + name.len())?;
+        if !value {
+            return Err(format!("invalid value: field-key={}", String::from_utf8_lossy(name)));
+        }
     }
     check_time(line, skip_blanks(line, end), scale)
 }
@@ -110,7 +113,7 @@ fn check_fields(line: &[u8], start: usize) -> Result<usize, String> {
             b'"' if equals > commas => quoted = !quoted,
             b'=' if !quoted => {
                 equals += 1;
-                if line[at - 1] == b' ' && line[at - 2] != b'\\' || line[at - 1] == b',' && line[at - 2] != b'\\' {
+                if stops(line, at - 1, b" ,") {
                     return Err("missing field key".into());
                 }
                 let value = at + 1;
@@ -193,17 +196,19 @@ fn check_boolean(line: &[u8], start: usize) -> Result<usize, String> {
     }
 }
 
-/// The lengths of the field names, in order.
-fn names(mut fields: &[u8]) -> impl Iterator<Item = usize> {
+/// The field names in order, and whether a value follows. Unlike [`check_fields`], this pass of InfluxDB takes an equals
+/// sign after two backslashes for escaped.
+fn names(mut fields: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     std::iter::from_fn(move || {
         if fields.is_empty() {
             return None;
         }
-        let mut name = 0;
-        while name < fields.len() && !stops(fields, name, b"=") {
-            name += 1;
+        let mut length = 0;
+        while length < fields.len() && !stops(fields, length, b"=") {
+            length += 1;
         }
-        let (mut end, mut quoted) = (name + 1, false);
+        let name = &fields[..length];
+        let (mut end, mut quoted) = (length + 1, false);
         while let Some(byte) = fields.get(end) {
             match byte {
                 b'\\' if matches!(fields.get(end + 1), Some(b'"' | b'\\')) => end += 1,
@@ -213,8 +218,9 @@ fn names(mut fields: &[u8]) -> impl Iterator<Item = usize> {
             }
             end += 1;
         }
+        let value = length + 1 < end;
         fields = fields.get(end + 1..).unwrap_or_default();
-        Some(name)
+        Some((name, value))
     })
 }
 
