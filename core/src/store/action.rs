@@ -19,6 +19,9 @@ pub enum Action {
     /// Make all appended to the file, and its name in the folder, durable. A host whose policy is not to sync says
     /// `Done` at once.
     Sync { id: ActionId, file: FileName },
+    /// Cut a log file to `len` bytes, durably: what a failed append or a crash left behind them must not come back. A
+    /// file that is not there, or is no longer than that, is `Done`.
+    Truncate { id: ActionId, file: FileName, len: u64 },
     /// Atomic and durable: temporary file, sync, rename, sync the folder.
     Put { id: ActionId, file: FileName, bytes: Bytes },
     /// A file that is not there is `Done` too.
