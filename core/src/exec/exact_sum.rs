@@ -1,7 +1,7 @@
 //! Exact sums of doubles: the correctly rounded sum of all values added, whatever their order, split or merge.
 //!
 //! [`ExactSum`] holds the *exact* sum. While two doubles can hold it, it is the pair `hi + lo`, 24 bytes with the
-//! pointer; whatever a pair cannot hold goes to a boxed fixed-point number of 2,144 bits ([`wide`]) that can hold any
+//! pointer; whatever a pair cannot hold goes to a boxed fixed-point number of 2,144 bits (`wide.rs`) that can hold any
 //! sum. Rounding happens once, in [`round`](ExactSum::round), and gives what Python's `math.fsum` gives:
 //!
 //! * no value, or an exact zero (also of `-0.0` alone): `0.0`;
@@ -11,8 +11,8 @@
 //!
 //! # How a slice is summed
 //!
-//! Values are added in plain doubles, error-free by splitting each at a common place ([`Split`]): about six additions
-//! a value, none depending on the last value's result. It works when the bits of all values span less than some 80
+//! Values are added in plain doubles, error-free by splitting each at a common place (`Split` has the proof): six
+//! additions a value, in lanes. It works when the bits of all values span less than some 80
 //! binary places; that is checked as it goes, and a slice that fails is added to the wide number instead.
 
 mod integer;

@@ -1,5 +1,7 @@
 //! Largest triangle, three buckets (S. Steinarsson, 2013).
 
+use std::ops::Range;
+
 use super::{Drawn, Points};
 
 /// Rows that keep a line's shape: the first and the last, and from each of `n − 2` equal parts of the rows between the
@@ -25,11 +27,10 @@ pub fn lttb(points: Points<'_>, n: usize) -> Vec<usize> {
         let (from, to) = (start(part), start(part + 1));
         let next = to..if part + 1 < parts { start(part + 2) } else { len };
         let (mean_x, mean_y) = curve.mean(next, last);
-        let y = curve.y(last);
         let (mut largest, mut pick) = (-1.0, from);
-        for row in from..to {
-            // Twice the area, with the corner chosen last as origin.
-            let area = (curve.x(row, last) * (mean_y - y) - mean_x * (curve.y(row) - y)).abs();
+        for (row, (x, y)) in (from..to).zip(curve.points(from..to, last)) {
+            // Twice the area, with the row chosen last as the origin.
+            let area = (x * mean_y - mean_x * y).abs();
             if area > largest {
                 (largest, pick) = (area, row);
             }
@@ -59,23 +60,18 @@ impl<'a> Curve<'a> {
         Self { times, values, halvings: u32::from(span > i64::MAX as u64), scale: if large { SHRINK } else { 1.0 } }
     }
 
-    /// Time from the row `origin`, which is not later.
-    fn offset(&self, row: usize, origin: usize) -> i64 {
-        (self.times[row].wrapping_sub(self.times[origin]) as u64 >> self.halvings) as i64
+    /// The points of some rows, with the row `origin`, which is not later, at 0.
+    fn points(&self, rows: Range<usize>, origin: usize) -> impl Iterator<Item = (f64, f64)> {
+        let (from, base) = (self.times[origin], self.values[origin] * self.scale);
+        self.times[rows.clone()].iter().zip(&self.values[rows]).map(move |(time, value)| {
+            let offset = (time.wrapping_sub(from) as u64 >> self.halvings) as i64;
+            (offset as f64, value * self.scale - base)
+        })
     }
 
-    fn x(&self, row: usize, origin: usize) -> f64 {
-        self.offset(row, origin) as f64
-    }
-
-    fn y(&self, row: usize) -> f64 {
-        self.values[row] * self.scale
-    }
-
-    fn mean(&self, rows: std::ops::Range<usize>, origin: usize) -> (f64, f64) {
+    fn mean(&self, rows: Range<usize>, origin: usize) -> (f64, f64) {
         let count = rows.len() as f64;
-        let x: i128 = rows.clone().map(|row| i128::from(self.offset(row, origin))).sum();
-        let y: f64 = rows.map(|row| self.y(row)).sum();
-        (x as f64 / count, y / count)
+        let (x, y) = self.points(rows, origin).fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+        (x / count, y / count)
     }
 }

@@ -74,6 +74,8 @@ fn lttb_at_its_edges() {
     // Neither the ends of time nor the largest doubles upset it.
     let times = [i64::MIN, -1, 0, 1, i64::MAX];
     assert_eq!(lttb(points(&times, &[0.0, -f64::MAX, f64::MAX, f64::MAX, f64::MAX]), 3), [0, 1, 4]);
+    assert_eq!(lttb(points(&[i64::MIN, 10 + i64::MIN, 0, i64::MAX], &[0.0, 1.0, 1.0, 2.0]), 3), [0, 1, 3]);
+    assert_eq!(lttb(points(&[0, 1, 2, 3], &[0.0, 1e308, 1.7e308, 0.0]), 3), [0, 2, 3]);
     assert_eq!(lttb(points(&times, &[0.0, 0.0, 1e-300, 0.0, 0.0]), 3), [0, 2, 4]);
 }
 

@@ -125,6 +125,8 @@ fn the_cases_of_fsum() {
 fn a_sum_above_the_doubles_keeps_its_components() {
     let sum = slice_sum(&[f64::MAX, f64::MAX, 1.0]);
     assert_eq!(sum.components().as_slice(), [f64::MAX, f64::MAX, 1.0]);
+    let halfway: ExactSum = [f64::MAX, pow2(969), pow2(969)].into_iter().collect();
+    assert_eq!(halfway.components().as_slice(), [f64::MAX, pow2(970)]);
     let mut back = ExactSum::from_components(&sum.components());
     back.add(-f64::MAX);
     assert_eq!(back.round(), f64::MAX);
