@@ -236,7 +236,10 @@ impl<'a> Request<'a> {
         let everything = NameMatch::Name(String::new());
         let sources: Vec<(Option<&str>, &NameMatch)> = match self.show.sources.as_slice() {
             [] => vec![(None, &everything)],
-            sources => sources.iter().map(|source| Ok((policy_of(source), name_match(source)?))).collect::<Result<_, _>>()?,
+            sources => {
+                let names = sources.iter().map(|source| Ok((policy_of(source), name_match(source)?)));
+                names.collect::<Result<_, StatementError>>()?
+            }
         };
         for (policy, names) in sources {
             let policy = self.policy(policy)?;

@@ -68,7 +68,7 @@ impl Columns {
     }
 }
 
-pub(super) fn regex(pattern: &ast::Regex) -> Result<Regex, StatementError> {
+pub(in crate::dialect::influx) fn regex(pattern: &ast::Regex) -> Result<Regex, StatementError> {
     Regex::new(&pattern.source).map_err(|_| StatementError::Fixed("error parsing regexp"))
 }
 

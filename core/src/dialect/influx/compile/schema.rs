@@ -160,5 +160,5 @@ fn has_tag(index: &MeasurementIndex, key: &str, shards: &[&Arc<Shard>]) -> bool 
 
 fn holds(shard: &Shard, series: SeriesId) -> bool {
     shard.files.iter().any(|file| file.slots.contains_key(&series))
-        || shard.memtables.iter().any(|memtable| memtable.chunks.contains_key(&series))
+        || shard.memtables.iter().any(|memtable| !memtable.chunks(series).is_empty())
 }

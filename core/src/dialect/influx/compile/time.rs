@@ -6,9 +6,9 @@ use crate::time::{TimeRange, Timestamp, parse_rfc3339, write_rfc3339};
 
 /// The bounds that WHERE sets, both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bounds {
-    pub(super) min: Option<i64>,
-    pub(super) max: Option<i64>,
+pub(in crate::dialect::influx) struct Bounds {
+    pub(in crate::dialect::influx) min: Option<i64>,
+    pub(in crate::dialect::influx) max: Option<i64>,
 }
 
 impl Bounds {
@@ -27,7 +27,7 @@ impl Bounds {
 
 /// Takes the comparisons with `time` out of a condition and intersects them, whether AND or OR joins them. What is left
 /// is the condition on points, `None` when nothing is.
-pub(super) fn split(condition: &Expr, now: Timestamp, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
+pub(in crate::dialect::influx) fn split(condition: &Expr, now: Timestamp, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
     match condition {
         Expr::Paren(inner) => Ok(split(inner, now, bounds)?.map(|inner| Expr::Paren(Box::new(inner)))),
         Expr::Boolean(_) => Ok(Some(condition.clone())),
