@@ -211,7 +211,7 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
         columns: vec![
             FillWith::Linear,
             FillWith::Linear,
-            FillWith::Value(Scalar::Float(0.0)),
+            FillWith::Value(Scalar::Integer(0)),
             [FillWith::Previous, FillWith::Null][seed as usize % 2].clone(),
         ],
         make_rows: !seed.is_multiple_of(5),
@@ -232,7 +232,8 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
 
 /// Equal to the bit, and with the columns' names.
 fn assert_same(plan: &Node, found: &[Answer], expected: &[Answer], how: &str) {
-    assert!(format!("{found:?}") == format!("{expected:?}"), "{how}: {plan:#?}\n found {found:#?}\n expected {expected:#?}");
+    let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
+    assert!(found == expected, "{how}: {plan:?}\n   found {found}\nexpected {expected}");
 }
 
 proptest! {
