@@ -11,7 +11,7 @@ mod print;
 
 use std::ops::Range;
 
-pub(super) use print::{quoted_path, write_plain_float};
+pub(super) use print::{plain_float, quoted_path};
 pub use print::{write_duration, write_go_duration, write_ident};
 
 #[derive(Clone, Debug, PartialEq)]

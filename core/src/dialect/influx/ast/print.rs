@@ -12,6 +12,7 @@ use super::{
     WildcardOf,
 };
 use crate::dialect::influx::lexer::{is_ident_char, is_ident_start, keyword};
+use crate::number::write_plain_float;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
 };
@@ -71,9 +72,9 @@ impl Printer {
 
     /// In full, with a point, so that it reads back as a float.
     fn float(&mut self, value: f64) {
-        let start = self.out.len();
-        write_plain_float(value, &mut self.out);
-        if !self.out.get(start..).unwrap_or_default().contains('.') {
+        let text = plain_float(value);
+        self.put(&text);
+        if !text.contains('.') {
             self.put(".0");
         }
     }
@@ -719,58 +720,135 @@ fn write_shifted(mantissa: u64, shift: u32, out: &mut String) {
     out.extend(digits.iter().rev().map(|&digit| char::from(b'0' + digit)));
 }
 
-/// Shortest digits and where the point goes: the value is 0.d₁d₂… × 10^point. For finite values.
-fn shortest(value: f64) -> (String, i32) {
-    let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(value.abs());
-    let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let mut point = whole.len() as i32 + exponent.parse::<i32>().unwrap_or(0);
-    let all = [whole, fraction].concat();
-    let trimmed = all.trim_start_matches('0');
-    point -= (all.len() - trimmed.len()) as i32;
-    match trimmed.trim_end_matches('0') {
-        "" => ("0".to_owned(), 1),
-        digits => (digits.to_owned(), point),
-    }
-}
-
 /// A float as Go's `%v` prints it: `0.5`, `1e+06`, `1e-05`.
 fn write_shortest(value: f64, out: &mut String) {
-    let (digits, point) = shortest(value);
-    let exponent = point - 1;
-    if (-4..6).contains(&exponent) {
-        return write_plain_float(value, out);
-    }
+    let plain = plain_float(value.abs());
     if value.is_sign_negative() {
         out.push('-');
     }
-    let (first, rest) = digits.split_at(1);
+    // Where the first digit that counts stands, seen from the point.
+    let point = plain.find('.').unwrap_or(plain.len());
+    let first = plain.find(|ch: char| matches!(ch, '1'..='9')).unwrap_or(0);
+    let exponent = if first < point { point - first - 1 } else { first - point };
+    let below = first > point;
+    if exponent < if below { 5 } else { 6 } {
+        out.push_str(&plain);
+        return;
+    }
+    let digits: String = plain.chars().skip(first).filter(|&ch| ch != '.').collect();
+    let (first, rest) = digits.trim_end_matches('0').split_at(1);
     out.push_str(first);
     if !rest.is_empty() {
         out.push('.');
         out.push_str(rest);
     }
-    out.push_str(if exponent < 0 { "e-" } else { "e+" });
-    if exponent.unsigned_abs() < 10 {
+    out.push_str(if below { "e-" } else { "e+" });
+    if exponent < 10 {
         out.push('0');
     }
-    out.push_str(&exponent.unsigned_abs().to_string());
+    out.push_str(&exponent.to_string());
 }
 
 /// A finite float in full: no exponent, as few digits as read back as the same float.
-pub(in crate::dialect::influx) fn write_plain_float(value: f64, out: &mut String) {
-    let (digits, point) = shortest(value);
-    let zeros = |count: i32| std::iter::repeat_n('0', usize::try_from(count).unwrap_or(0));
-    if value.is_sign_negative() {
-        out.push('-');
+pub(in crate::dialect::influx) fn plain_float(value: f64) -> String {
+    let mut text = Vec::new();
+    write_plain_float(value, &mut text);
+    String::from_utf8(text).expect("numbers are ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed<T>(write: fn(T, &mut String), value: T) -> String {
+        let mut out = String::new();
+        write(value, &mut out);
+        out
     }
-    let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0).min(digits.len()));
-    out.push_str(if whole.is_empty() { "0" } else { whole });
-    out.extend(zeros(point - digits.len() as i32));
-    if !fraction.is_empty() {
-        out.push('.');
-        out.extend(zeros(-point));
-        out.push_str(fraction);
+
+    #[test]
+    fn three_decimals_round_the_exact_value() {
+        // The halves among them are exact in binary; InfluxDB printed the others alike.
+        let cases = [
+            (0.0, "0.000"),
+            (-0.0, "-0.000"),
+            (0.0005, "0.001"),
+            (0.00049999, "0.000"),
+            (0.0625, "0.062"),
+            (0.1875, "0.188"),
+            (1.0 / 16384.0, "0.000"),
+            (0.1245, "0.124"),
+            (0.9999, "1.000"),
+            (123.4565, "123.457"),
+            (f64::MIN_POSITIVE, "0.000"),
+            (5e-324, "0.000"),
+            (1e20, "100000000000000000000.000"),
+            (1e23, "99999999999999991611392.000"),
+            (9007199254740993.0, "9007199254740992.000"),
+            (1234567890123456789.5, "1234567890123456768.000"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(printed(write_three_decimals, value), expected);
+        }
+        assert_eq!(printed(write_three_decimals, f64::MAX), format!("{:.3}", f64::MAX));
+    }
+
+    #[test]
+    fn shortest_floats_are_gos() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (-1.5, "-1.5"),
+            (100000.0, "100000"),
+            (1000000.0, "1e+06"),
+            (1000000.5, "1.0000005e+06"),
+            (-123456789.0, "-1.23456789e+08"),
+            (1e21, "1e+21"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (0.00001234, "1.234e-05"),
+            (5e-324, "5e-324"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(printed(write_shortest, value), expected);
+        }
+    }
+
+    #[test]
+    fn go_durations() {
+        let cases = [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_100, "1.1µs"),
+            (1_000_005, "1.000005ms"),
+            (1_500_000_000, "1.5s"),
+            (90_000_000_000, "1m30s"),
+            (604_800_000_000_000, "168h0m0s"),
+            (5_400_000_000_001, "1h30m0.000000001s"),
+            (-60_000_000_000, "-1m0s"),
+            (i64::MIN, "-2562047h47m16.854775808s"),
+        ];
+        for (nanos, expected) in cases {
+            assert_eq!(printed(write_go_duration, nanos), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_when_they_must_be() {
+        let cases = [
+            ("plain_1", "plain_1"),
+            ("", "\"\""),
+            ("1st", "\"1st\""),
+            ("a b", "\"a b\""),
+            ("é", "\"é\""),
+            ("From", "\"From\""),
+            ("q\"u\\o\nte", "\"q\\\"u\\\\o\\nte\""),
+        ];
+        for (name, expected) in cases {
+            let mut out = String::new();
+            write_ident(name, &mut out);
+            assert_eq!(out, expected);
+        }
     }
 }
