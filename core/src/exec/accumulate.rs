@@ -165,6 +165,11 @@ impl Accumulator {
         !chosen && self.carried.is_empty()
     }
 
+    /// The column of which it takes more than the count of values.
+    pub(super) fn needs_values(&self) -> Option<usize> {
+        (self.function != Function::Count).then_some(self.argument)
+    }
+
     /// Makes room for `slots` slots.
     pub(super) fn resize(&mut self, slots: usize, lease: &mut Lease) -> Result<(), QueryError> {
         fn to<T: Clone>(values: &mut Vec<T>, slots: usize, empty: T, lease: &mut Lease) -> Result<(), QueryError> {
@@ -300,24 +305,26 @@ impl Accumulator {
     pub(super) fn fold_summary(&mut self, slot: u32, columns: &[Option<ColumnSummary>]) {
         let Some(Some(summary)) = columns.get(self.argument) else { return };
         let slot = slot as usize;
+        if let State::Count(counts) = &mut self.state {
+            counts[slot] += summary.count;
+        }
+        let Some(values) = &summary.values else { return };
         match &mut self.state {
-            State::Count(counts) => counts[slot] += summary.count,
             State::Float(sums) => {
-                if let SumOf::Float(sum) = &summary.sum {
+                if let SumOf::Float(sum) = &values.sum {
                     sums[slot].0.merge(sum);
                     sums[slot].1 += summary.count;
                 }
             }
             State::Whole(sums, _) => {
-                if let SumOf::Whole(sum) = summary.sum {
+                if let SumOf::Whole(sum) = values.sum {
                     sums[slot].0 = sums[slot].0.wrapping_add(sum);
                     sums[slot].1 += summary.count;
                 }
             }
             State::Extreme(extremes) => {
                 let least = self.function == Function::Min;
-                let value = if least { &summary.min } else { &summary.max };
-                match (extremes, value) {
+                match (extremes, if least { &values.min } else { &values.max }) {
                     (Extremes::Float(best), Scalar::Float(value)) => better(least, &mut best[slot], *value),
                     (Extremes::Integer(best), Scalar::Integer(value)) => better(least, &mut best[slot], *value),
                     (Extremes::Unsigned(best), Scalar::Unsigned(value)) => better(least, &mut best[slot], *value),
@@ -327,14 +334,14 @@ impl Accumulator {
             }
             State::Point(points) => {
                 let (time, value) = match self.function {
-                    Function::First => (summary.first_time, &summary.first),
-                    _ => (summary.last_time, &summary.last),
+                    Function::First => (summary.first_time, &values.first),
+                    _ => (summary.last_time, &values.last),
                 };
                 if beats(self.function, (time, value.as_value()), points[slot].as_ref()) {
                     points[slot] = Some((time, value.clone()));
                 }
             }
-            State::Nothing => {}
+            State::Count(_) | State::Nothing => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::accumulate::{Accumulator, Cut, OUTSIDE, Slots};
 use super::bucket::{Buckets, NOWHERE};
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
+use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
 use super::group::Grouping;
 use super::table::Table;
 use super::task::QueryError;
@@ -93,7 +93,7 @@ impl Source for AggregateSource {
         self.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         Box::new(AggregateCursor {
             shared: Arc::clone(&self.shared),
             members: self.members[group].clone(),
@@ -121,8 +121,10 @@ struct AggregateCursor {
 }
 
 struct State {
-    buckets: Arc<Buckets>,
-    summaries: bool,
+    /// Its buckets are the aggregate's.
+    wish: Arc<Wish>,
+    /// Whether it is one.
+    takes_summaries: bool,
     slots: Slots,
     accumulators: Vec<Accumulator>,
     lease: Lease,
@@ -143,8 +145,11 @@ impl State {
         });
         let accumulators = accumulators.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            buckets: Arc::new(buckets),
-            summaries: shared.bucket.is_some() && accumulators.iter().all(Accumulator::takes_summaries),
+            wish: Arc::new(Wish {
+                buckets,
+                values_of: accumulators.iter().filter_map(Accumulator::needs_values).collect(),
+            }),
+            takes_summaries: shared.bucket.is_some() && accumulators.iter().all(Accumulator::takes_summaries),
             slots: Slots::default(),
             accumulators,
             lease: cx.memory.lease(),
@@ -166,7 +171,7 @@ impl State {
     }
 
     fn fold_ascending(&mut self, rows: &Rows<'_>, allowed: u64) -> Result<(), QueryError> {
-        self.buckets.runs(rows.times(), &mut self.numbers, &mut self.ends);
+        self.wish.buckets.runs(rows.times(), &mut self.numbers, &mut self.ends);
         self.slot_of.clear();
         for number in &self.numbers {
             self.slot_of.push(if *number == NOWHERE { OUTSIDE } else { self.slots.slot(*number) });
@@ -201,12 +206,12 @@ impl AggregateCursor {
     /// Opens the next inputs, as far ahead as is worth it.
     fn open_ahead(&mut self, cx: &mut Context) -> Result<(), QueryError> {
         let state = self.state(cx)?;
-        let summaries = state.summaries.then(|| Arc::clone(&state.buckets));
+        let wish = state.takes_summaries.then(|| Arc::clone(&state.wish));
         while self.opened < self.members.len() && self.inputs.len() < self.ahead {
             if !self.inputs.is_empty() && !cx.io.has_room() {
                 break;
             }
-            let mut input = self.shared.input.open(self.members[self.opened] as usize, summaries.as_ref());
+            let mut input = self.shared.input.open(self.members[self.opened] as usize, wish.as_ref());
             if self.ahead > 1 {
                 input.prefetch(cx)?;
             }
@@ -227,7 +232,7 @@ impl AggregateCursor {
                 Poll::Rows => state.fold(&input.rows(), allowed)?,
                 Poll::Summary => {
                     let Some(summary) = input.summary() else { continue };
-                    let number = state.buckets.number(summary.first_time);
+                    let number = state.wish.buckets.number(summary.first_time);
                     if number != NOWHERE {
                         let slot = state.slots.slot(number);
                         state.make_room(allowed)?;
@@ -275,9 +280,9 @@ impl AggregateCursor {
             }
             let selected = || state.accumulators.first().and_then(|first| first.time(slot));
             self.out.times.push(match self.shared.time {
-                ReportedTime::BucketStart => state.buckets.label(number),
+                ReportedTime::BucketStart => state.wish.buckets.label(number),
                 ReportedTime::Fixed(time) => time,
-                ReportedTime::Selected => selected().unwrap_or_else(|| state.buckets.label(number)),
+                ReportedTime::Selected => selected().unwrap_or_else(|| state.wish.buckets.label(number)),
             });
         }
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub(super) struct Built {
     pub(super) source: Arc<dyn Source>,
-    pub(super) scans: Vec<Arc<dyn Source>>,
+    pub(super) scans: Vec<Arc<ScanSource>>,
     /// Some bucket waits for the most points of any series.
     pub(super) counts_points: bool,
 }
@@ -32,7 +32,7 @@ pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<
 struct Builder<'a> {
     snapshot: &'a Snapshot,
     limits: &'a Limits,
-    scans: Vec<Arc<dyn Source>>,
+    scans: Vec<Arc<ScanSource>>,
     counts_points: bool,
     limit_nodes: usize,
 }
@@ -44,7 +44,7 @@ impl Builder<'_> {
         Ok(match node {
             Node::Scan(scan) => {
                 let scan = Arc::new(ScanSource::new(*scan, reversed, self.snapshot, self.limits)?);
-                self.scans.push(Arc::clone(&scan) as Arc<dyn Source>);
+                self.scans.push(Arc::clone(&scan));
                 scan
             }
             Node::Group(group) => {

@@ -20,9 +20,17 @@ pub(super) trait Source: Send + Sync {
     /// Every tag its groups may have, sorted.
     fn tag_keys(&self) -> Vec<String>;
 
-    /// The rows of a group. Who passes buckets takes [`Poll::Summary`] for blocks that lie within one of them, and rows
-    /// without any value.
-    fn open(&self, group: usize, summaries: Option<&Arc<Buckets>>) -> Box<dyn Cursor>;
+    /// The rows of a group. Who passes a wish takes [`Poll::Summary`] too, and rows without any value.
+    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor>;
+}
+
+/// When a block's header may stand for the block.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    /// The block lies within one of these.
+    pub(super) buckets: Buckets,
+    /// Columns of which more than the count of values must be known.
+    pub(super) values_of: Vec<usize>,
 }
 
 /// Rows of one group.

@@ -1,7 +1,7 @@
 //! Rows for buckets without any, values for columns without one.
 
 use super::bucket::Buckets;
-use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source};
+use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
 use super::table::{Table, cast};
 use super::task::QueryError;
 use crate::limits::Exceeded;
@@ -37,7 +37,7 @@ impl Source for FillSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let columns = &self.groups()[group].columns;
         Box::new(FillCursor {
             input: self.input.open(group, None),

@@ -1,7 +1,6 @@
 //! Rows that no group has a value in are taken out of all.
 
-use super::bucket::Buckets;
-use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source};
+use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
 use super::table::Table;
 use super::task::QueryError;
 use std::sync::{Arc, Mutex};
@@ -36,7 +35,7 @@ impl Source for GapsSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let (input, gathered) = (Arc::clone(&self.input), Arc::clone(&self.gathered));
         Box::new(GapsCursor { input, gathered, group, given: false, out: Table::new(&self.groups()[group].columns) })
     }

@@ -1,7 +1,6 @@
 //! Groups of groups, and their rows merged by time.
 
-use super::bucket::Buckets;
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags};
+use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags, Wish};
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::plan::GroupBy;
@@ -64,7 +63,7 @@ impl Source for GroupSource {
         self.grouping.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let members = &self.grouping.members[group];
         if let [only] = members[..] {
             return self.input.open(only as usize, None);

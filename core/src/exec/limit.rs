@@ -1,7 +1,6 @@
 //! Pages: rows of a group, groups of a name.
 
-use super::bucket::Buckets;
-use super::cursor::{Context, Cursor, Header, Poll, Rows, Source};
+use super::cursor::{Context, Cursor, Header, Poll, Rows, Source, Wish};
 use super::task::QueryError;
 use crate::plan::Limit;
 use std::sync::Arc;
@@ -47,7 +46,7 @@ impl Source for LimitSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let header = &self.groups()[group];
         Box::new(LimitCursor {
             input: self.input.open(group, None),

@@ -1,24 +1,25 @@
 //! One run of a series, a chunk or a block, as columns that the executor reads.
 
-use super::bucket::Buckets;
-use super::cursor::{Context, Io, Lease, Memory, View};
+use super::cursor::{Context, Io, Lease, Memory, Ticket, View, Wish};
 use super::exact_sum::ExactSum;
 use super::table::cast_column;
 use super::task::QueryError;
+use crate::codec::DecodeError;
 use crate::model::Column;
 use crate::plan::{Scalar, ScanField};
+use crate::store::ByteRange;
+use crate::store::block::{self, BlockEntry, BlockReader, ColumnEntry, FileSlice, Stats};
 use crate::store::memtable::Chunk;
 use crate::store::snapshot::Run;
 use crate::time::TimeRange;
 use crate::value::FieldType;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// What a block's header says of its values.
 #[derive(Clone, Debug)]
 pub(super) struct Summary {
-    pub(super) rows: u64,
     pub(super) first_time: i64,
-    pub(super) last_time: i64,
     /// One a field of the scan; `None` if the block has no value of it.
     pub(super) columns: Vec<Option<ColumnSummary>>,
 }
@@ -28,6 +29,12 @@ pub(super) struct ColumnSummary {
     pub(super) count: u64,
     pub(super) first_time: i64,
     pub(super) last_time: i64,
+    /// `None` where only the count is known.
+    pub(super) values: Option<ValueSummary>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ValueSummary {
     pub(super) sum: SumOf,
     pub(super) min: Scalar,
     pub(super) max: Scalar,
@@ -42,22 +49,79 @@ pub(super) enum SumOf {
     Whole(i128),
 }
 
+impl ValueSummary {
+    /// `None` unless the statistics say all there is to say.
+    fn new(stats: &Stats, count: u32) -> Option<Self> {
+        Some(match stats {
+            Stats::Float(stats) => Self {
+                sum: SumOf::Float(ExactSum::from_components(stats.sum.as_deref()?)),
+                min: Scalar::Float(stats.min),
+                max: Scalar::Float(stats.max),
+                first: Scalar::Float(stats.first),
+                last: Scalar::Float(stats.last),
+            },
+            Stats::Integer { min, max, first, last, sum } => Self {
+                sum: SumOf::Whole(*sum),
+                min: Scalar::Integer(*min),
+                max: Scalar::Integer(*max),
+                first: Scalar::Integer(*first),
+                last: Scalar::Integer(*last),
+            },
+            Stats::Unsigned { min, max, first, last, sum } => Self {
+                sum: SumOf::Whole(*sum as i128),
+                min: Scalar::Unsigned(*min),
+                max: Scalar::Unsigned(*max),
+                first: Scalar::Unsigned(*first),
+                last: Scalar::Unsigned(*last),
+            },
+            Stats::Boolean { first, last, trues } => Self {
+                sum: SumOf::Nothing,
+                min: Scalar::Boolean(*trues == count),
+                max: Scalar::Boolean(*trues > 0),
+                first: Scalar::Boolean(*first),
+                last: Scalar::Boolean(*last),
+            },
+            Stats::String => return None,
+        })
+    }
+}
+
 /// A run not loaded yet.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) rank: usize,
     pub(super) extent: TimeRange,
     run: Run,
+    /// Of a block: the place among its columns of each field of the scan.
+    places: Vec<Option<usize>>,
     summary: Option<Summary>,
+    /// Of a block: its bytes, asked for and come.
+    ticket: Option<Ticket>,
+    parts: Vec<(ByteRange, Bytes)>,
 }
 
 impl Pending {
-    pub(super) fn new(run: Run, rank: usize) -> Self {
+    /// `None` if the run has none of the fields.
+    pub(super) fn new(run: Run, rank: usize, fields: &[ScanField]) -> Option<Self> {
+        let mut places = Vec::new();
         let extent = match &run {
-            Run::Chunk(chunk) => chunk.range(),
-            Run::Block { .. } => TimeRange::EMPTY,
+            Run::Chunk(chunk) => {
+                let any = fields.iter().any(|field| chunk.column(&field.name).is_some());
+                if any { chunk.range() } else { return None }
+            }
+            Run::Block { file, entry } => {
+                let names = file.index.fields();
+                let name = |column: &ColumnEntry| names.get(column.field as usize).map(|field| field.name.as_str());
+                for field in fields {
+                    places.push(entry.columns.iter().position(|column| name(column) == Some(&field.name)));
+                }
+                if places.iter().all(Option::is_none) {
+                    return None;
+                }
+                entry.time_range()
+            }
         };
-        Self { rank, extent, run, summary: None }
+        Some(Self { rank, extent, run, places, summary: None, ticket: None, parts: Vec::new() })
     }
 
     /// Where it begins and ends in the order of a scan.
@@ -69,30 +133,112 @@ impl Pending {
         if descending { !self.extent.min } else { self.extent.max }
     }
 
-    /// Lets the header stand for the block if it can.
-    pub(super) fn summarise(&mut self, _fields: &[ScanField], _buckets: &Buckets) {}
+    /// Lets the header stand for the block, if it says all that is wished and the block lies in one bucket.
+    pub(super) fn summarise(&mut self, fields: &[ScanField], wish: &Wish) {
+        let Run::Block { entry, .. } = &self.run else { return };
+        if wish.buckets.number(entry.min_time) != wish.buckets.number(entry.max_time) {
+            return;
+        }
+        let mut columns = Vec::with_capacity(fields.len());
+        for (at, (field, place)) in fields.iter().zip(&self.places).enumerate() {
+            let Some(column) = place.map(|place| &entry.columns[place]) else {
+                columns.push(None);
+                continue;
+            };
+            if column.field_type != field.field_type {
+                return;
+            }
+            let values = column.stats.as_ref().and_then(|stats| ValueSummary::new(stats, column.count));
+            if values.is_none() && wish.values_of.contains(&at) {
+                return;
+            }
+            let (count, first_time, last_time) = (column.count.into(), column.first_time, column.last_time);
+            columns.push(Some(ColumnSummary { count, first_time, last_time, values }));
+        }
+        self.summary = Some(Summary { first_time: entry.min_time, columns });
+    }
 
-    pub(super) fn has_summary(&self) -> bool {
+    pub(super) const fn has_summary(&self) -> bool {
         self.summary.is_some()
     }
 
-    pub(super) fn take_summary(&mut self) -> Option<Summary> {
+    pub(super) const fn take_summary(&mut self) -> Option<Summary> {
         self.summary.take()
     }
 
-    pub(super) fn ask(&mut self, _fields: &[ScanField], _io: &mut Io) -> Result<(), QueryError> {
-        Ok(())
+    /// Asks for the bytes, once.
+    pub(super) fn ask(&mut self, io: &mut Io) {
+        let Run::Block { file, entry } = &self.run else { return };
+        if self.ticket.is_some() || !self.parts.is_empty() {
+            return;
+        }
+        let columns = self.places.iter().flatten().map(|place| entry.column_range(&entry.columns[*place]));
+        let mut ranges: Vec<_> = std::iter::once(entry.times_range()).chain(columns).collect();
+        ranges.sort_unstable_by_key(|range| range.offset);
+        ranges.dedup();
+        // Longer than any read: it comes short, and decoding says so.
+        let len = |range: block::ByteRange| u32::try_from(range.len).unwrap_or(u32::MAX);
+        let named =
+            |range: block::ByteRange| ByteRange { file: file.name.clone(), offset: range.offset, len: len(range) };
+        self.ticket = Some(io.want(ranges.into_iter().filter(|range| range.len > 0).map(named)));
     }
 
-    pub(super) fn is_ready(&self, _io: &Io) -> bool {
-        true
+    /// Whether all bytes have come.
+    pub(super) fn is_ready(&mut self, io: &mut Io) -> bool {
+        match (&self.run, self.ticket) {
+            (Run::Chunk(_), _) => true,
+            (Run::Block { .. }, None) => false,
+            (Run::Block { .. }, Some(ticket)) => match io.take(ticket) {
+                Some(parts) => {
+                    self.parts = parts;
+                    true
+                }
+                None => false,
+            },
+        }
     }
 
     pub(super) fn load(self, fields: &[ScanField], range: TimeRange, cx: &mut Context) -> Result<Loaded, QueryError> {
         match &self.run {
             Run::Chunk(chunk) => Loaded::chunk(chunk, fields, range, self.rank, &cx.memory),
-            Run::Block { .. } => Loaded::chunk(&Arc::default(), fields, range, self.rank, &cx.memory),
+            Run::Block { file, entry } => {
+                cx.stats.blocks_decoded += 1;
+                let wanted = self.places.iter().flatten().count();
+                let mut lease = cx.memory.lease();
+                lease.grow(entry.rows as usize * (8 + 9 * wanted))?;
+                let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
+                self.decode(entry, fields, range, lease).map_err(damaged)
+            }
         }
+    }
+
+    fn decode(
+        &self,
+        entry: &BlockEntry,
+        fields: &[ScanField],
+        range: TimeRange,
+        lease: Lease,
+    ) -> Result<Loaded, DecodeError> {
+        let reader = |wanted: block::ByteRange| {
+            let part = self.parts.iter().find(|(part, _)| part.offset == wanted.offset);
+            let bytes: &[u8] = part.map_or(&[], |(_, bytes)| bytes);
+            BlockReader::new(entry, FileSlice { offset: wanted.offset, bytes })
+        };
+        let mut times = Vec::with_capacity(entry.rows as usize);
+        reader(entry.times_range())?.times(&mut times)?;
+        let mut columns = Vec::with_capacity(fields.len());
+        for (field, place) in fields.iter().zip(&self.places) {
+            let Some(column) = place.map(|place| &entry.columns[place]) else {
+                columns.push(Part::Absent);
+                continue;
+            };
+            let mut decoded = Column::new(column.field_type);
+            reader(entry.column_range(column))?.column(column, &mut decoded)?;
+            let same = column.field_type == field.field_type;
+            columns.push(if same { Part::Own(decoded) } else { converted(&decoded, field.field_type) });
+        }
+        let (from, to) = trim(&times, range);
+        Ok(Loaded { rank: self.rank, from, to, times: Times::Own(times), columns, _lease: lease })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Row by row: `Map` and `Filter`.
 
-use super::bucket::Buckets;
-use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source};
+use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Wish};
 use super::eval::Code;
 use super::table::Table;
 use super::task::QueryError;
@@ -52,7 +51,7 @@ impl Source for MapSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let columns = &self.input.groups()[group].columns;
         let code = self.columns.iter().map(|(_, expr)| Code::new(expr, columns, &varies)).collect();
         let input = self.input.open(group, None);
@@ -123,7 +122,7 @@ impl Source for FilterSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let columns = &self.groups()[group].columns;
         let code = Code::new(&self.predicate, columns, &varies);
         Box::new(FilterCursor { input: self.input.open(group, None), code, all: false, kept: Table::new(columns) })

@@ -4,8 +4,7 @@
 //! before it are settled. A loaded run alone before the horizon is lent as it is; several are merged row by row.
 //! Descending, all is mirrored: `!time` orders times backwards.
 
-use super::bucket::Buckets;
-use super::cursor::{Context, Lease, Poll, Rows};
+use super::cursor::{Context, Lease, Poll, Rows, Wish};
 use super::load::{Loaded, Pending, Summary};
 use super::table::Table;
 use super::task::QueryError;
@@ -50,15 +49,15 @@ impl Runs {
         fields: &Arc<[ScanField]>,
         range: TimeRange,
         descending: bool,
-        summaries: Option<&Buckets>,
+        wish: Option<&Wish>,
         cx: &mut Context,
     ) -> Self {
-        let mut waiting: Vec<_> = runs.into_iter().enumerate().map(|(rank, run)| Pending::new(run, rank)).collect();
-        let before = waiting.len();
-        waiting.retain(|run| run.extent.overlaps(range) && !run.extent.is_empty());
+        let before = runs.len();
+        let runs = runs.into_iter().enumerate().filter_map(|(rank, run)| Pending::new(run, rank, fields));
+        let mut waiting: Vec<_> = runs.filter(|run| run.extent.overlaps(range) && !run.extent.is_empty()).collect();
         cx.stats.blocks_pruned += (before - waiting.len()) as u64;
         waiting.sort_by_key(|run| run.begins(descending));
-        if let Some(buckets) = summaries {
+        if let Some(wish) = wish {
             let mut reached: Option<i64> = None;
             for at in 0..waiting.len() {
                 let (begins, ends) = (waiting[at].begins(descending), waiting[at].ends(descending));
@@ -66,7 +65,7 @@ impl Runs {
                     && waiting.get(at + 1).is_none_or(|next| ends < next.begins(descending));
                 reached = reached.max(Some(ends));
                 if alone && range.covers(waiting[at].extent) {
-                    waiting[at].summarise(fields, buckets);
+                    waiting[at].summarise(fields, wish);
                 }
             }
         }
@@ -87,14 +86,13 @@ impl Runs {
     }
 
     /// Asks for the next blocks' bytes.
-    pub(super) fn prefetch(&mut self, cx: &mut Context) -> Result<(), QueryError> {
+    pub(super) fn prefetch(&mut self, cx: &mut Context) {
         let wanted = self.waiting.iter_mut().filter(|run| !run.has_summary()).take(self.ahead);
         for (at, run) in wanted.enumerate() {
             if at == 0 || cx.io.has_room() {
-                run.ask(&self.fields, &mut cx.io)?;
+                run.ask(&mut cx.io);
             }
         }
-        Ok(())
     }
 
     pub(super) fn next(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
@@ -120,8 +118,8 @@ impl Runs {
             if cx.budget == 0 {
                 return Ok(Poll::Yield);
             }
-            if !next.is_ready(&cx.io) {
-                self.prefetch(cx)?;
+            if !next.is_ready(&mut cx.io) {
+                self.prefetch(cx);
                 self.ahead = (self.ahead * 2).min(AHEAD);
                 return Ok(Poll::Need);
             }

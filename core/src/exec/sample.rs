@@ -1,7 +1,6 @@
 //! Fewer points for a graph, over all rows of a group.
 
-use super::bucket::Buckets;
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
+use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
 use super::table::{Table, cast_column, row_bytes};
 use super::task::QueryError;
 use crate::model::Column;
@@ -62,7 +61,7 @@ impl Source for SampleSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         Box::new(SampleCursor {
             input: self.input.open(group, None),
             method: self.method,

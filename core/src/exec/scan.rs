@@ -1,7 +1,6 @@
 //! Series of a scan: which there are, and the rows of each.
 
-use super::bucket::Buckets;
-use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags, View};
+use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags, View, Wish};
 use super::eval::Code;
 use super::load::Summary;
 use super::merge::Runs;
@@ -115,6 +114,15 @@ impl ScanSource {
     }
 }
 
+impl ScanSource {
+    /// The one field that decides which rows exist, if it is one.
+    pub(super) fn lone_field(&self) -> Option<usize> {
+        let mut driving = self.shared.fields.iter().enumerate().filter(|(_, field)| field.drives);
+        let (at, _) = driving.next()?;
+        driving.next().is_none().then_some(at)
+    }
+}
+
 impl Source for ScanSource {
     fn groups(&self) -> &[Header] {
         &self.groups
@@ -124,14 +132,14 @@ impl Source for ScanSource {
         self.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, summaries: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let header = &self.groups[group];
         Box::new(SeriesCursor {
             shared: Arc::clone(&self.shared),
             series: self.series[group],
             tags: self.shared.tags.iter().map(|tag| header.tags.get(tag).map(Cow::into_owned)).collect(),
             filter: self.shared.filter(&header.columns, &header.tags),
-            summaries: summaries.cloned(),
+            wish: wish.cloned(),
             runs: None,
             kept: None,
             scratch: Table::new(&header.columns),
@@ -218,7 +226,7 @@ struct SeriesCursor {
     series: Option<SeriesId>,
     tags: Vec<Option<String>>,
     filter: Option<Code>,
-    summaries: Option<Arc<Buckets>>,
+    wish: Option<Arc<Wish>>,
     runs: Option<Runs>,
     /// The rows that passed, if not all did.
     kept: Option<Table>,
@@ -238,9 +246,9 @@ impl SeriesCursor {
                     runs.extend(found.map_err(damaged)?);
                 }
             }
-            let summaries = self.summaries.as_deref().filter(|_| self.filter.is_none());
+            let wish = self.wish.as_deref().filter(|_| self.filter.is_none());
             let Shared { fields, range, descending, .. } = &*self.shared;
-            self.runs = Some(Runs::new(runs, fields, *range, *descending, summaries, cx));
+            self.runs = Some(Runs::new(runs, fields, *range, *descending, wish, cx));
         }
         Ok(self.runs.as_mut().expect("set above"))
     }
@@ -257,7 +265,7 @@ impl SeriesCursor {
     /// Drops the rows that do not count. False when none stay.
     fn keep(&mut self) -> bool {
         let rows = self.all();
-        let driven = if self.summaries.is_some() { None } else { self.shared.driven(&rows) };
+        let driven = if self.wish.is_some() { None } else { self.shared.driven(&rows) };
         let counts = |row: usize| driven.as_ref().is_none_or(|map| map.get(row));
         let mut chosen: Vec<u32> = Vec::new();
         match (&self.filter, &driven) {
@@ -282,7 +290,8 @@ impl SeriesCursor {
 
 impl Cursor for SeriesCursor {
     fn prefetch(&mut self, cx: &mut Context) -> Result<(), QueryError> {
-        self.runs(cx)?.prefetch(cx)
+        self.runs(cx)?.prefetch(cx);
+        Ok(())
     }
 
     fn next(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {

@@ -1,8 +1,11 @@
 //! A query being answered: pulled step by step, so that a page stays responsive and a host reads what is needed, when
 //! it is needed.
 
+use super::bucket::Buckets;
 use super::build::build;
-use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source};
+use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, View, Wish};
+use super::fold::count_present;
+use super::scan::ScanSource;
 use super::table;
 use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
@@ -221,16 +224,19 @@ fn frame(header: &Header, rows: &Rows<'_>) -> Frame {
 
 /// Finds the most points that any one series of some scans has.
 struct PointCount {
-    scans: Vec<Arc<dyn Source>>,
+    scans: Vec<Arc<ScanSource>>,
     scan: usize,
     group: usize,
     cursor: Option<Box<dyn Cursor>>,
     points: u64,
+    /// Counts are all that is wanted.
+    wish: Arc<Wish>,
 }
 
 impl PointCount {
-    fn new(scans: Vec<Arc<dyn Source>>) -> Self {
-        Self { scans, scan: 0, group: 0, cursor: None, points: 0 }
+    fn new(scans: Vec<Arc<ScanSource>>) -> Self {
+        let wish = Arc::new(Wish { buckets: Buckets::Whole, values_of: Vec::new() });
+        Self { scans, scan: 0, group: 0, cursor: None, points: 0, wish }
     }
 
     /// `None` when all are counted; else what to wait for.
@@ -240,10 +246,21 @@ impl PointCount {
                 (self.scan, self.group) = (self.scan + 1, 0);
                 continue;
             }
-            let cursor = self.cursor.get_or_insert_with(|| scan.open(self.group, None));
+            let cursor =
+                self.cursor.get_or_insert_with(|| scan.open(self.group, scan.lone_field().map(|_| &self.wish)));
             match cursor.next(cx)? {
-                Poll::Rows => self.points += cursor.rows().len() as u64,
-                Poll::Summary => self.points += cursor.summary().map_or(0, |summary| summary.rows),
+                Poll::Rows => {
+                    let rows = cursor.rows();
+                    self.points += match scan.lone_field().map(|at| rows.columns[at]) {
+                        Some(View::Column(column)) => count_present(column.present.as_ref(), rows.from..rows.to) as u64,
+                        Some(_) => 0,
+                        None => rows.len() as u64,
+                    };
+                }
+                Poll::Summary => {
+                    let column = scan.lone_field().zip(cursor.summary()).and_then(|(at, all)| all.columns[at].as_ref());
+                    self.points += column.map_or(0, |column| column.count);
+                }
                 Poll::End => {
                     cx.most_points = cx.most_points.max(self.points);
                     (self.cursor, self.points) = (None, 0);

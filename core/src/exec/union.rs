@@ -1,7 +1,6 @@
 //! The groups of several inputs, one after the other.
 
-use super::bucket::Buckets;
-use super::cursor::{Cursor, Header, Source};
+use super::cursor::{Cursor, Header, Source, Wish};
 use std::sync::Arc;
 
 pub(super) struct UnionSource {
@@ -41,8 +40,8 @@ impl Source for UnionSource {
         keys
     }
 
-    fn open(&self, group: usize, summaries: Option<&Arc<Buckets>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let (input, at) = self.origins[group];
-        self.inputs[input as usize].open(at as usize, summaries)
+        self.inputs[input as usize].open(at as usize, wish)
     }
 }
