@@ -253,8 +253,9 @@ impl Store {
         let Some(group) = self.group.take() else { return };
         let why = group.failed.unwrap_or_default();
         self.expiring &= !group.expires;
-        for (write, outcome) in group.outcomes {
-            self.ack(write, outcome.and(Err(WriteError::Host(why.clone()))));
+        // Those it refused too: they were checked against what did not come to be.
+        for (write, _) in group.outcomes {
+            self.ack(write, Err(WriteError::Host(why.clone())));
         }
     }
 

@@ -134,20 +134,21 @@ impl Recovery {
 
     /// `None`: there is nothing, a store begins here.
     fn list(&mut self) -> Result<Option<Vec<ByteRange>>, StoreError> {
-        let has_version = self.files.contains_key(&FileName::version());
+        let version = self.files.contains_key(&FileName::version());
         let manifest = self.files.keys().filter_map(FileName::as_manifest).max();
-        let Some(manifest) = manifest else {
-            // A start that did not come to its end has written no more than VERSION.
-            return match self.files.keys().find(|file| file.as_wal().is_some() || file.is_block()) {
-                Some(_) => Err(StoreError::Missing { file: FileName::manifest(1).to_string() }),
-                None => Ok(None),
-            };
+        let missing = match manifest {
+            Some(number) if version => {
+                self.next = Next::Start;
+                return Ok(Some(vec![self.whole(FileName::version())?, self.whole(FileName::manifest(number))?]));
+            }
+            Some(_) => FileName::version(),
+            None => FileName::manifest(1),
         };
-        if !has_version {
-            return Err(StoreError::Missing { file: FileName::version().to_string() });
+        // A first start that did not come to its end wrote no points yet.
+        match self.files.keys().find(|file| file.as_wal().is_some() || file.is_block()) {
+            Some(_) => Err(StoreError::Missing { file: missing.to_string() }),
+            None => Ok(None),
         }
-        self.next = Next::Start;
-        Ok(Some(vec![self.whole(FileName::version())?, self.whole(FileName::manifest(manifest))?]))
     }
 
     /// VERSION and the manifest are there: footers are next.

@@ -98,6 +98,25 @@ pub struct Outcome {
     pub refusal: Option<String>,
 }
 
+impl Outcome {
+    /// What `/write` answers when not everything was stored, else `None`. `dropped` is what the store refused: its
+    /// reason for the first point, and how many points. A point without a place outweighs a line that did not parse.
+    pub fn error(&self, dropped: Option<(&str, usize)>) -> Option<String> {
+        let (reason, count) = dropped.unwrap_or_default();
+        let count = count + self.refused;
+        if count > 0 {
+            let reason = self.refusal.as_deref().unwrap_or(reason);
+            Some(format!("partial write: {reason} dropped={count}"))
+        } else if self.failed == 0 {
+            None
+        } else if self.points == 0 {
+            Some(self.errors.clone())
+        } else {
+            Some(format!("partial write: {} dropped=0", self.errors))
+        }
+    }
+}
+
 /// Reads a body of line protocol and adds its points to `batch`. A point without a timestamp gets `now`, truncated to
 /// the precision. Never fails as a whole: bad lines are in the outcome, the others in the batch.
 pub fn parse(body: &[u8], precision: Precision, now: Timestamp, batch: &mut WriteBatch) -> Outcome {

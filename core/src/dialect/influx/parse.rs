@@ -1,7 +1,7 @@
 //! InfluxQL's text to statements, by recursive descent, with InfluxDB 1.8's grammar and error texts.
 //!
-//! Here: the token stream, errors and the choice of the statement. [`select`] has SELECT and its clauses, which other
-//! statements borrow, [`expr`] expressions, [`show`] the SHOW family, [`admin`] everything that changes something.
+//! Here: the token stream, errors and the choice of the statement. `select` has SELECT and its clauses, which other
+//! statements borrow, `expr` expressions, `show` the SHOW family, `admin` everything that changes something.
 //!
 //! Whether a name exists, a call is sensible or types fit is the compiler's business; what InfluxDB refuses with
 //! `error parsing query: …` is refused here.

@@ -2,6 +2,7 @@
 
 use super::{Kind, ParseError, Parser, Result, Token, compiled, found, found_as};
 use crate::dialect::influx::ast::{BinaryOp, Call, Cast, Chain, Expr, Regex, WildcardOf, quoted_path};
+use crate::number::parse_f64;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
 };
@@ -94,9 +95,9 @@ impl Parser<'_> {
             }
             Kind::Distinct => self.distinct(),
             Kind::String => Ok(Expr::String(token.text.into_owned())),
-            Kind::Number => match token.text.parse() {
-                Ok(value) => Ok(Expr::Float(value)),
-                Err(_) => Err(ParseError::at("unable to parse number".to_owned(), token.at)),
+            Kind::Number => match parse_f64(token.text.as_bytes()) {
+                Some(value) => Ok(Expr::Float(value)),
+                None => Err(ParseError::at("unable to parse number".to_owned(), token.at)),
             },
             Kind::Integer => match (token.text.parse(), token.text.parse()) {
                 (Ok(value), _) => Ok(Expr::Integer(value)),
