@@ -4,3 +4,4 @@ pub mod exact_sum;
 pub mod task;
 
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};
+pub mod fold;

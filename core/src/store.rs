@@ -70,6 +70,8 @@ pub struct StoreConfig {
     pub max_memtable_bytes: u64,
     /// Writes are refused while others of this many bytes wait for the log.
     pub max_pending_bytes: u64,
+    /// A manifest longer than this is put anew, without what no longer matters.
+    pub manifest_bytes: u64,
     /// A flush that failed is tried again after this many nanoseconds.
     pub retry_after: i64,
 }
@@ -83,6 +85,7 @@ impl Default for StoreConfig {
             flush_after: 10 * NANOS_PER_MINUTE,
             max_memtable_bytes: 256 << 20,
             max_pending_bytes: 64 << 20,
+            manifest_bytes: 1 << 20,
             retry_after: 10 * NANOS_PER_SEC,
         }
     }

@@ -38,6 +38,7 @@ fn config() -> StoreConfig {
         flush_bytes: 6_000,
         max_memtable_bytes: 40_000,
         max_pending_bytes: 20_000,
+        manifest_bytes: 300,
         retry_after: NANOS_PER_SEC,
         ..StoreConfig::default()
     }

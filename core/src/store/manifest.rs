@@ -24,8 +24,6 @@ use std::sync::Arc;
 
 const MAGIC: log::Magic = *b"ISOPMAN1";
 const EDIT: u8 = 1;
-/// A manifest is put anew when it is longer than this and than eight times its first edit.
-const REWRITE_LEN: u64 = 1 << 20;
 
 /// A live block file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +135,10 @@ impl Manifest {
         self.len
     }
 
-    pub fn wants_rewrite(&self) -> bool {
-        self.must_rewrite || self.len > REWRITE_LEN.max(8 * self.first_len)
+    /// Whether the next edit is to put a new file: this one is longer than `rewrite_len` and than eight times what it
+    /// began with, or only a put will do.
+    pub fn wants_rewrite(&self, rewrite_len: u64) -> bool {
+        self.must_rewrite || self.len > rewrite_len.max(8 * self.first_len)
     }
 
     /// From now on only putting the next file will do.
