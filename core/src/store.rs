@@ -226,10 +226,12 @@ impl Store {
 
     /// Whether [`poll_action`](Self::poll_action) has given everything there was to do, and all of it was answered.
     pub fn is_idle(&self) -> bool {
-        self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty() && !self.want_flush
+        let may_flush = self.want_flush && self.flushing.is_none() && self.poisoned.is_none();
+        self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty() && !may_flush
     }
 
-    /// Flushes everything. Then do actions until the store [is idle](Self::is_idle); not flushed is not lost.
+    /// Flushes everything. Then do actions until the store [is idle](Self::is_idle). What a failing disk leaves unflushed
+    /// is not lost: the log has it.
     pub fn shutdown(&mut self, now: Timestamp) {
         self.flush(now);
     }

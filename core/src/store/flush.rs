@@ -239,7 +239,7 @@ impl Store {
         match outcome {
             Ok(()) => self.act(Work::SyncEdit, |id| Action::Sync { id, file }),
             Err(_) => {
-                let len = self.manifest.len();
+                let len = self.manifest.good_len();
                 self.act(Work::CutEdit, |id| Action::Truncate { id, file, len });
             }
         }

@@ -83,7 +83,7 @@ impl Manifest {
         (manifest, bytes)
     }
 
-    /// Reads a manifest. A torn tail is left out; [`len`](Self::len) says where it begins.
+    /// Reads a manifest. A torn tail is left out; [`good_len`](Self::good_len) says where it begins.
     pub fn read(number: u64, bytes: &[u8]) -> Result<Self, StoreError> {
         let damaged = |offset: usize, why: String| StoreError::Damaged {
             file: FileName::manifest(number).to_string(),
@@ -131,7 +131,7 @@ impl Manifest {
     }
 
     /// Bytes that are durable and whole.
-    pub fn len(&self) -> u64 {
+    pub fn good_len(&self) -> u64 {
         self.len
     }
 
@@ -271,12 +271,12 @@ mod tests {
         let read = Manifest::read(1, &bytes).unwrap();
         assert_eq!(read.files, [entry(2), entry(3)]);
         assert_eq!(
-            (&read.files, &read.checkpoint, read.len()),
-            (&manifest.files, &manifest.checkpoint, manifest.len())
+            (&read.files, &read.checkpoint, read.good_len()),
+            (&manifest.files, &manifest.checkpoint, manifest.good_len())
         );
         for len in 0..bytes.len() {
             match Manifest::read(1, &bytes[..len]) {
-                Ok(read) => assert!(len >= start && read.len() <= len as u64 && read.files.len() != 1),
+                Ok(read) => assert!(len >= start && read.good_len() <= len as u64 && read.files.len() != 1),
                 Err(error) => assert!(len < start, "{error}"),
             }
         }
