@@ -219,7 +219,7 @@ impl Store {
 
     fn make_edit(&mut self) {
         let Some(editing) = &mut self.editing else { return };
-        if self.manifest.wants_rewrite() {
+        if self.manifest.wants_rewrite(self.config.manifest_bytes) {
             let (file, bytes) = (self.manifest.next_file(), Bytes::from(self.manifest.rewritten(&editing.edit)));
             // Whether a put that failed left the new file there is not known.
             self.manifest.require_rewrite();
@@ -239,7 +239,7 @@ impl Store {
         match outcome {
             Ok(()) => self.act(Work::SyncEdit, |id| Action::Sync { id, file }),
             Err(_) => {
-                let len = self.manifest.len();
+                let len = self.manifest.good_len();
                 self.act(Work::CutEdit, |id| Action::Truncate { id, file, len });
             }
         }
