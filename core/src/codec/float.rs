@@ -64,13 +64,15 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Deco
         }
         VECTORS => {
             out.reserve(count);
-            let mut numbers = [0; VECTOR];
-            let mut left = count;
-            while left > 0 {
-                let numbers = &mut numbers[..left.min(VECTOR)];
-                decode_vector(&mut reader, numbers, out)?;
-                left -= numbers.len();
-            }
+            vector::with_scratch(count, &mut |numbers| {
+                let mut left = count;
+                while left > 0 {
+                    let numbers = &mut numbers[..left.min(VECTOR)];
+                    decode_vector(&mut reader, numbers, out)?;
+                    left -= numbers.len();
+                }
+                Ok(())
+            })?;
         }
         _ => return Err(DecodeError { what: "unknown float encoding", offset: 0 }),
     }
@@ -185,8 +187,10 @@ fn choose_exponent(values: &[f64]) -> Option<usize> {
 }
 
 fn encode_decimals(values: &[f64], exponent: usize, out: &mut Vec<u8>) {
-    let mut numbers = [0_u64; VECTOR];
-    let numbers = &mut numbers[..values.len()];
+    vector::with_scratch(values.len(), &mut |numbers| encode_decimals_in(numbers, values, exponent, out));
+}
+
+fn encode_decimals_in(numbers: &mut [u64], values: &[f64], exponent: usize, out: &mut Vec<u8>) {
     let mut exceptions = Vec::new();
     let mut exception_count = 0;
     // An exception repeats its neighbour, which costs next to nothing.
@@ -211,8 +215,10 @@ fn encode_decimals(values: &[f64], exponent: usize, out: &mut Vec<u8>) {
 }
 
 fn encode_patterns(values: &[f64], out: &mut Vec<u8>) {
-    let mut numbers = [0_u64; VECTOR];
-    let numbers = &mut numbers[..values.len()];
+    vector::with_scratch(values.len(), &mut |numbers| encode_patterns_in(numbers, values, out));
+}
+
+fn encode_patterns_in(numbers: &mut [u64], values: &[f64], out: &mut Vec<u8>) {
     let mut all = 0;
     for (slot, value) in numbers.iter_mut().zip(values) {
         *slot = canonical(*value).to_bits();

@@ -85,7 +85,7 @@ fn decompress(reader: &mut Reader<'_>, most: usize) -> Result<Vec<u8>, DecodeErr
 
 fn encode_plain(values: &Strings, out: &mut Vec<u8>) {
     out.push(PLAIN);
-    vector::encode_all(values.iter().map(|text| text.len() as u64), out);
+    vector::encode_all((0..values.len()).map(|row| values.get(row).len() as u64), out);
     values.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
 }
 

@@ -26,45 +26,46 @@ const PATCHED: u8 = 3 * WIDTHS;
 const SHORT: usize = 128;
 
 /// Appends the bytes of each vector of `values`.
-pub fn encode_all(values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
-    let mut vector = [0; VECTOR];
-    let mut filled = 0;
-    for value in values {
-        vector[filled] = value;
-        filled += 1;
-        if filled == VECTOR {
-            encode(&vector, out);
-            filled = 0;
+pub fn encode_all(values: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u8>) {
+    let mut values = values;
+    with_scratch(values.len(), &mut |vector| {
+        while values.len() > 0 {
+            let mut filled = 0;
+            for (slot, value) in vector.iter_mut().zip(values.by_ref()) {
+                *slot = value;
+                filled += 1;
+            }
+            encode(&vector[..filled], out);
         }
-    }
-    if filled > 0 {
-        encode(&vector[..filled], out);
-    }
+    });
 }
 
 /// Reads what [`encode_all`] wrote for `count` numbers, and hands them on a vector at a time.
 pub fn decode_all(reader: &mut Reader<'_>, count: usize, each: &mut dyn FnMut(&[u64])) -> Result<(), DecodeError> {
-    let mut vector = [0; VECTOR];
-    let mut left = count;
-    while left > 0 {
-        let values = &mut vector[..left.min(VECTOR)];
-        decode(reader, values)?;
-        each(values);
-        left -= values.len();
-    }
-    Ok(())
+    with_scratch(count, &mut |vector| {
+        let mut left = count;
+        while left > 0 {
+            let values = &mut vector[..left.min(VECTOR)];
+            decode(reader, values)?;
+            each(values);
+            left -= values.len();
+        }
+        Ok(())
+    })
+}
+
+/// Lends zeros, as many as `count` or a full vector: short series should not pay for clearing a full one each.
+pub(super) fn with_scratch<R>(count: usize, body: &mut dyn FnMut(&mut [u64]) -> R) -> R {
+    if count <= SHORT { body(&mut [0; SHORT][..count]) } else { body(&mut [0; VECTOR][..count.min(VECTOR)]) }
 }
 
 /// Appends one vector of at least one and at most [`VECTOR`] numbers.
 pub fn encode(values: &[u64], out: &mut Vec<u8>) {
-    let (mut short, mut full);
-    let residuals = if values.len() <= SHORT {
-        short = [0; SHORT];
-        &mut short[..values.len()]
-    } else {
-        full = [0; VECTOR];
-        &mut full[..values.len()]
-    };
+    with_scratch(values.len(), &mut |residuals| encode_in(residuals, values, out));
+}
+
+/// `residuals` are zeros, as many as `values`.
+fn encode_in(residuals: &mut [u64], values: &[u64], out: &mut Vec<u8>) {
     let order = choose_order(values);
     let start = order.min(values.len());
     for (slot, at) in residuals.iter_mut().zip(0..).skip(start) {
@@ -179,9 +180,15 @@ fn choose_order(values: &[u64]) -> usize {
             len += 1;
         }
         // Each order adds a number to the head.
-        Plan::of(&sample[..len]).bits * step + 12 * order
+        let head = [values[0], if order > 1 { term(values, 1, 1) } else { 0 }];
+        Plan::of(&sample[..len]).bits * step + head[..order].iter().map(|number| signed_bits(*number)).sum::<usize>()
     };
-    (0..3).min_by_key(|order| cost(*order)).expect("there are three")
+    (0..values.len().min(3)).min_by_key(|order| cost(*order)).unwrap_or_default()
+}
+
+/// Bits of a zigzag varint.
+const fn signed_bits(value: u64) -> usize {
+    (width_of(zigzag(value as i64) | 1) as usize).div_ceil(7) * 8
 }
 
 /// How to write some numbers: less `base`, in `width` bits each, with or without patches; `bits` all told.
@@ -196,7 +203,7 @@ struct Plan {
 impl Plan {
     fn of(values: &[u64]) -> Self {
         let Some(first) = values.first() else {
-            return Self { base: 0, width: 0, patched: false, bits: 0 };
+            return Self { base: 0, width: 0, patched: false, bits: 8 };
         };
         let (mut min, mut max) = (*first as i64, *first as i64);
         for value in values {
@@ -204,7 +211,7 @@ impl Plan {
             max = max.max(*value as i64);
         }
         let width = width_of((max as u64).wrapping_sub(min as u64));
-        let head = width_of(zigzag(min)).div_ceil(7) as usize * 8;
+        let head = signed_bits(min as u64);
         let whole = Self { base: min as u64, width, patched: false, bits: values.len() * width as usize + head };
         // Too few numbers for a patch to pay.
         if width < 2 || values.len() < 16 { whole } else { whole.or_patched(values) }
@@ -245,7 +252,7 @@ impl Plan {
         }
         let base = centre.wrapping_add(min as u64);
         let width = width_of((max as u64).wrapping_sub(min as u64));
-        let head = (width_of(zigzag(base as i64)).div_ceil(7) as usize + 3) * 8;
+        let head = signed_bits(base) + 24;
         let bits = values.len() * width as usize + cut_patch_bits + head;
         if bits < self.bits { Self { base, width, patched: cut_patch_bits > 0, bits } } else { self }
     }
