@@ -451,17 +451,29 @@ impl FloatStats {
 
     fn of(values: &[f64]) -> Option<Self> {
         let (first, last) = (*values.first()?, *values.last()?);
-        let numbers = || values.iter().copied().filter(|value| !value.is_nan());
-        let finite = values.iter().all(|value| value.is_finite());
-        let exponent_bits = |value: f64| (value.to_bits() >> 52 & 0x7ff).max(1) as i16;
-        let nonzero = values.iter().copied().filter(|value| value.is_finite() && *value != 0.0);
+        // As integers in the order of `f64::total_cmp`, NaN left out.
+        let rank = |value: f64| {
+            let bits = value.to_bits() as i64;
+            bits ^ (bits >> 63) & i64::MAX
+        };
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        let (mut least, mut greatest) = (u64::MAX, 0);
+        for value in values.iter().filter(|value| !value.is_nan()) {
+            let (rank, exponent) = (rank(*value), value.to_bits() >> 52 & 0x7ff);
+            (min, max) = (min.min(rank), max.max(rank));
+            greatest = greatest.max(exponent);
+            least = least.min(if *value == 0.0 || exponent == 0x7ff { u64::MAX } else { exponent.max(1) });
+        }
+        let value = |rank: i64| f64::from_bits((rank ^ (rank >> 63) & i64::MAX) as u64);
+        let all_nan = min > max;
+        let finite = greatest < 0x7ff && !values.iter().any(|value| value.is_nan());
         Some(Self {
-            min: numbers().min_by(f64::total_cmp).unwrap_or(f64::NAN),
-            max: numbers().max_by(f64::total_cmp).unwrap_or(f64::NAN),
+            min: if all_nan { f64::NAN } else { value(min) },
+            max: if all_nan { f64::NAN } else { value(max) },
             first,
             last,
             finite,
-            min_exponent: nonzero.map(exponent_bits).min().map(|bits| bits - 1023),
+            min_exponent: (least < u64::MAX).then(|| least as i16 - 1023),
             sum: if finite { exact_sum(values) } else { None },
         })
     }
