@@ -1,4 +1,10 @@
 //! The words of four HTTP APIs. A dialect parses, compiles to a plan and encodes frames; no dialect knows another, and
 //! nothing below knows a dialect.
+//!
+//! [`exchange`] holds the shapes every host speaks: a request, and a conversation that ends in status, headers and a
+//! streamed body.
 
+pub mod exchange;
+pub mod facette;
 pub mod influx;
+pub mod route;

@@ -1,1 +1,77 @@
-fn main() {}
+//! The repository's own commands. `cargo xtask` alone lists them.
+//!
+//! Every command may be run again at no harm, installs what it needs when that is missing, and says so before it does.
+
+mod check;
+mod demo;
+mod repo;
+mod setup;
+mod suite;
+mod tidy;
+mod wasm;
+mod www;
+
+use std::process::ExitCode;
+
+use repo::Repo;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [FLAGS]     build everything and serve it; FLAGS go to `isopoint serve`
+  test [STEPS]     run every check and every test, or those named, then print a table
+  check [STEPS]    formatting, lints, docs, layers, wasm imports and size
+  bench [ARGS]     run the benchmarks in release
+  wasm             build the engine for the page, and the npm package around it
+  www              build the dashboard, and first the package it needs
+  size             print the size of what a page loads
+  setup [STEPS]    install the tools the other commands need
+
+Tools go to .tools (or CARGO_INSTALL_ROOT), builds to target (or CARGO_TARGET_DIR). With CI set, both default to
+folders in ~/.cache, so that the next run finds them.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let repo = Repo::find();
+
+    let takes_none = matches!(command.as_str(), "wasm" | "www" | "size");
+    if takes_none && !rest.is_empty() {
+        eprintln!("`cargo xtask {command}` takes no arguments\n\n{USAGE}");
+        return ExitCode::from(2);
+    }
+    let done = match command.as_str() {
+        "demo" => demo::serve(&repo, &rest),
+        "test" => suite::run(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
+        "check" => suite::run(&repo, check::STEPS, &rest),
+        "setup" => suite::run(&repo, setup::STEPS, &rest),
+        "bench" => bench(&repo, &rest),
+        "wasm" => wasm::build(&repo),
+        "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),
+        "size" => wasm::size(&repo),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("no command `{other}`\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(tally) if tally.failed == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The benchmarks print their own table; `args` select among them.
+fn bench(repo: &Repo, args: &[String]) -> repo::Outcome {
+    let mut command = repo.command("cargo");
+    repo::run(command.args(["run", "--release", "--package", "isopoint-tests", "--bin", "bench", "--"]).args(args))
+}

@@ -12,7 +12,7 @@ use std::hash::BuildHasher as _;
 /// A field's value as it lies in a batch: 8 bytes of payload, or a range of the batch's text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Index into [`WriteBatch::fields`].
+    /// The field's slot in the batch: see [`WriteBatch::field_name`].
     pub field: u32,
     pub field_type: FieldType,
     /// Float bits, integer, unsigned, 0 or 1; for a string `offset << 32 | length` into the batch's text.
@@ -22,7 +22,7 @@ pub struct Cell {
 /// One point: a series, a time and a run of cells. A field named twice: the later cell wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Index into [`WriteBatch::series`].
+    /// The series' slot in the batch: see [`WriteBatch::series_key`].
     pub series: u32,
     pub time: i64,
     pub first_cell: u32,

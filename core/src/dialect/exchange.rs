@@ -1,0 +1,76 @@
+//! A request and the conversation that answers it.
+//!
+//! A host makes an [`ApiRequest`], calls [`route::open`](super::route::open) and then turns the [`Exchange`] until it is
+//! done: it reads byte ranges when asked, submits writes and commands to its store and reports how they went, and sends
+//! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
+
+use crate::exec::{Budget, QueryStats};
+use crate::model::WriteBatch;
+use crate::store::{ByteRange, Snapshot, WriteError, Written};
+use crate::time::Timestamp;
+use bytes::Bytes;
+
+/// An HTTP request, already unpacked (gzip, multipart) and within the host's body limit.
+#[derive(Clone, Debug)]
+pub struct ApiRequest {
+    /// Upper case.
+    pub method: String,
+    /// Percent-decoded is the dialect's job; this is the raw path, without query.
+    pub path: String,
+    /// Raw, without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// Read once by the host for the whole request.
+    pub now: Timestamp,
+    /// For request ids: unique per request, given by the host.
+    pub request_id: String,
+}
+
+impl ApiRequest {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Status and headers of an answer. `Date`, `Content-Length`, `Content-Encoding` and transfer framing are the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    /// The whole body is at hand: the host sends `Content-Length`. Otherwise it sends chunks as they come.
+    pub complete: bool,
+}
+
+/// What an exchange wants or has to say next.
+#[derive(Debug)]
+pub enum Turn {
+    /// Comes once, before any chunk.
+    Head(Head),
+    Chunk(Bytes),
+    /// Read these, then [`Exchange::supply`].
+    Read(Vec<ByteRange>),
+    /// Give this to the store, wait for its acknowledgement, then [`Exchange::wrote`].
+    Write {
+        database: String,
+        policy: Option<String>,
+        batch: Box<WriteBatch>,
+    },
+    /// The same for a command: `CREATE DATABASE` and kin.
+    Command(crate::catalog::Command),
+    /// Some work was done; turn again when it suits.
+    Yield,
+    Done(QueryStats),
+}
+
+/// One request being answered. Dropping it cancels it.
+pub trait Exchange: Send {
+    fn turn(&mut self, budget: Budget) -> Turn;
+
+    /// The bytes asked for by [`Turn::Read`], in the order asked. `Err` is the host's words for a failed read.
+    fn supply(&mut self, bytes: Result<Vec<Bytes>, String>);
+
+    /// How a [`Turn::Write`] or [`Turn::Command`] went, and the store as it is now.
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot);
+}

@@ -1,0 +1,1 @@
+//! Facette: points of graphs.

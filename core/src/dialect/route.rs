@@ -1,0 +1,1 @@
+//! The route table: which dialect answers a path. Native server and page share it.

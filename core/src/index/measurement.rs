@@ -1,0 +1,62 @@
+//! The series of one measurement, by key and by tag.
+
+use super::SeriesId;
+use crate::model::SeriesKey;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default)]
+pub struct MeasurementIndex {
+    by_key: BTreeMap<SeriesKey, SeriesId>,
+    by_id: crate::hash::Map<SeriesId, SeriesKey>,
+    /// Tag key, tag value, series in ascending order.
+    postings: BTreeMap<String, BTreeMap<String, Vec<SeriesId>>>,
+}
+
+impl MeasurementIndex {
+    pub(super) fn insert(&mut self, id: SeriesId, key: SeriesKey) {
+        for (name, value) in key.tags() {
+            let values = self.postings.entry(name.into_owned()).or_default();
+            let series = values.entry(value.into_owned()).or_default();
+            debug_assert!(series.last().is_none_or(|last| *last < id), "ids only grow");
+            series.push(id);
+        }
+        self.by_id.insert(id, key.clone());
+        self.by_key.insert(key, id);
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// In the order of keys, which is the order of answers.
+    pub fn series(&self) -> impl DoubleEndedIterator<Item = (SeriesId, &SeriesKey)> {
+        self.by_key.iter().map(|(key, id)| (*id, key))
+    }
+
+    pub fn key(&self, series: SeriesId) -> Option<&SeriesKey> {
+        self.by_id.get(&series)
+    }
+
+    pub fn find(&self, key: &[u8]) -> Option<SeriesId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Sorted.
+    pub fn tag_keys(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.postings.keys().map(String::as_str)
+    }
+
+    /// Sorted; none for a tag nobody has.
+    pub fn tag_values(&self, key: &str) -> impl DoubleEndedIterator<Item = &str> {
+        self.postings.get(key).into_iter().flat_map(|values| values.keys().map(String::as_str))
+    }
+
+    /// The series with exactly this tag, ascending by id.
+    pub fn with_tag(&self, key: &str, value: &str) -> &[SeriesId] {
+        self.postings.get(key).and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,93 @@
+//! Expressions over the columns of a group, one value a row.
+
+use crate::pattern::Regex;
+use crate::value::{FieldType, Value};
+
+/// A value that owns its text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    Float(f64),
+    Integer(i64),
+    Unsigned(u64),
+    Boolean(bool),
+    String(String),
+}
+
+impl Scalar {
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Self::Float(value) => Value::Float(*value),
+            Self::Integer(value) => Value::Integer(*value),
+            Self::Unsigned(value) => Value::Unsigned(*value),
+            Self::Boolean(value) => Value::Boolean(*value),
+            Self::String(value) => Value::String(value),
+        }
+    }
+
+    pub const fn field_type(&self) -> FieldType {
+        match self {
+            Self::Float(_) => FieldType::Float,
+            Self::Integer(_) => FieldType::Integer,
+            Self::Unsigned(_) => FieldType::Unsigned,
+            Self::Boolean(_) => FieldType::Boolean,
+            Self::String(_) => FieldType::String,
+        }
+    }
+}
+
+/// An expression. An absent operand makes an absent result, except where a comparison says otherwise.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// A column of the input by position.
+    Column(usize),
+    Literal(Scalar),
+    Binary {
+        op: BinaryOp,
+        left: Box<Self>,
+        right: Box<Self>,
+    },
+    /// Whether a text matches; an absent text is the empty text when `absent_is_empty` (tags), else no match either way.
+    Matches {
+        text: Box<Self>,
+        regex: Regex,
+        negated: bool,
+        absent_is_empty: bool,
+    },
+    /// Numbers to another numeric type, toward zero; anything else to absent.
+    Cast {
+        value: Box<Self>,
+        to: FieldType,
+    },
+    /// The value, or this one where it is absent.
+    OrElse {
+        value: Box<Self>,
+        other: Scalar,
+    },
+}
+
+/// Operators. Float with integer computes in float. Integers wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    /// Always a float; by zero gives zero.
+    Div,
+    /// Integers by integers truncate; by zero gives zero.
+    DivTruncating,
+    /// Sign of the left side; a float by zero is absent, an integer by zero is zero.
+    Mod,
+    BitAnd,
+    BitOr,
+    BitXor,
+    /// Comparisons: of types that do not compare, or with an absent side, false (also `NotEqual`), except that an absent
+    /// side counts as `false` against a boolean.
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    And,
+    Or,
+}

@@ -1,0 +1,38 @@
+//! What the store asks of its host, and what the host answers.
+
+use super::layout::FileName;
+use bytes::Bytes;
+
+/// Names an action until its event comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionId(pub u64);
+
+/// Names a write or a command until its [`Action::Ack`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub u64);
+
+/// To be done in the order given, each answered by an [`Event`] (but `Ack`, which needs none).
+#[derive(Debug)]
+pub enum Action {
+    /// Append to a log file (WAL segment, manifest); create it when it is not there.
+    Append { id: ActionId, file: FileName, bytes: Bytes },
+    /// Make all appended to the file, and its name in the folder, durable. A host whose policy is not to sync says
+    /// `Done` at once.
+    Sync { id: ActionId, file: FileName },
+    /// Atomic and durable: temporary file, sync, rename, sync the folder.
+    Put { id: ActionId, file: FileName, bytes: Bytes },
+    /// A file that is not there is `Done` too.
+    Delete { id: ActionId, file: FileName },
+    /// CPU work: call [`Job::run`](super::Job::run) on a thread or in a time slice, answer `JobDone`.
+    Run { id: ActionId, job: super::Job },
+    /// The last thing said about a write: points stored, or why not.
+    Ack { write: WriteId, outcome: Result<super::Written, super::WriteError> },
+}
+
+#[derive(Debug)]
+pub enum Event {
+    Done(ActionId),
+    /// The host's words for a person: "No space left on device".
+    Failed(ActionId, String),
+    JobDone(ActionId, super::JobOutput),
+}

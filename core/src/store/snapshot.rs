@@ -1,0 +1,130 @@
+//! A frozen view of everything acknowledged: what queries read. Cheap to take, immutable, `Send + Sync`.
+//!
+//! ```text
+//! Snapshot > Database > Policy > Shard > runs of a series (block file entries, memtable chunks)
+//!                 └── index: Measurement > series, tags
+//! ```
+
+use super::block::BlockEntry;
+use super::blockfile::FileIndex;
+use super::layout::FileName;
+use super::memtable::Chunk;
+use crate::codec::DecodeError;
+use crate::hash::Map;
+use crate::index::{DatabaseIndex, SeriesId};
+use crate::time::TimeRange;
+use crate::value::FieldType;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything at one moment. Databases in order of creation.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub databases: Arc<Vec<Arc<Database>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub id: u32,
+    pub name: String,
+    /// In order of creation.
+    pub policies: Vec<Arc<Policy>>,
+    /// A name; the policy may have been dropped.
+    pub default_policy: String,
+    pub index: Arc<DatabaseIndex>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub id: u32,
+    pub name: String,
+    /// Nanoseconds data is kept; 0 is forever.
+    pub duration: i64,
+    pub shard_duration: i64,
+    pub replication: u32,
+    /// By start; they do not overlap.
+    pub shards: Vec<Arc<Shard>>,
+}
+
+/// All data of one database and policy in one time range.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    pub id: u64,
+    pub range: TimeRange,
+    /// Oldest first: a later file's value wins.
+    pub files: Vec<Arc<BlockFile>>,
+    /// Memtables, oldest first, all later than the files.
+    pub memtables: Vec<Arc<FrozenMemtable>>,
+    /// The type of every field: measurement, field.
+    pub fields: Arc<BTreeMap<String, BTreeMap<String, FieldType>>>,
+}
+
+/// A live block file and where the database's series are in it.
+#[derive(Debug)]
+pub struct BlockFile {
+    pub name: FileName,
+    pub index: FileIndex,
+    /// Slot of each series that the file holds.
+    pub slots: Map<SeriesId, u32>,
+}
+
+/// One memtable's chunks of one shard.
+#[derive(Debug, Default)]
+pub struct FrozenMemtable {
+    pub chunks: Map<SeriesId, Vec<Arc<Chunk>>>,
+}
+
+/// Points of one series from one place, in the order they were written: a later run's value wins.
+#[derive(Clone, Debug)]
+pub enum Run {
+    Chunk(Arc<Chunk>),
+    Block { file: Arc<BlockFile>, entry: BlockEntry },
+}
+
+impl Snapshot {
+    pub fn database(&self, name: &str) -> Option<&Arc<Database>> {
+        self.databases.iter().find(|database| database.name == name)
+    }
+}
+
+impl Database {
+    /// The policy of that name; `None` asks for the default one.
+    pub fn policy(&self, name: Option<&str>) -> Option<&Arc<Policy>> {
+        let name = name.unwrap_or(&self.default_policy);
+        self.policies.iter().find(|policy| policy.name == name)
+    }
+}
+
+impl Policy {
+    pub fn shards_in(&self, range: TimeRange) -> impl DoubleEndedIterator<Item = &Arc<Shard>> {
+        self.shards.iter().filter(move |shard| shard.range.overlaps(range))
+    }
+
+    /// Every type that a field has in shards that meet `range`, in the order of preference.
+    pub fn field_types(&self, measurement: &str, field: &str, range: TimeRange) -> Vec<FieldType> {
+        let mut types: Vec<_> =
+            self.shards_in(range).filter_map(|shard| shard.fields.get(measurement)?.get(field).copied()).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
+
+impl Shard {
+    /// The runs of a series, in the order they were written.
+    pub fn runs(&self, series: SeriesId) -> Result<Vec<Run>, DecodeError> {
+        let mut runs = Vec::new();
+        for file in &self.files {
+            if let Some(slot) = file.slots.get(&series) {
+                for entry in file.index.blocks(*slot)? {
+                    runs.push(Run::Block { file: Arc::clone(file), entry: entry? });
+                }
+            }
+        }
+        for memtable in &self.memtables {
+            let chunks = memtable.chunks.get(&series).into_iter().flatten();
+            runs.extend(chunks.map(|chunk| Run::Chunk(Arc::clone(chunk))));
+        }
+        Ok(runs)
+    }
+}
