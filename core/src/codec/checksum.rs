@@ -1,6 +1,6 @@
 //! CRC-32C (Castagnoli): the checksum of log frames, columns and indexes.
 //!
-//! Eight bytes a step with eight tables, and four stripes of [`STRIPE`] bytes at once where there are as many: one stripe
+//! Eight bytes a step with eight tables, and four stripes of 256 bytes at once where there are as many: one stripe
 //! alone waits for its own last step most of the time. The tables are computed at first use, so no binary carries them.
 
 use std::sync::LazyLock;
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn stripes_change_nothing() {
-        let bytes: Vec<u8> = (0..5000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         for len in [1023, 1024, 1025, 2048, 5000] {
             let by_byte = bytes[..len].iter().fold(0, |crc, byte| crc32c_append(crc, &[*byte]));
             assert_eq!(crc32c(&bytes[..len]), by_byte, "{len} bytes");

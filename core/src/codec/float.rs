@@ -158,7 +158,7 @@ fn encode_vector(values: &[f64], out: &mut Vec<u8>) {
 fn choose_exponent(values: &[f64]) -> Option<usize> {
     let mut needing = [0_usize; POWERS.len()];
     let (mut hint, mut size, mut misses) = (0, 0, 0);
-    for value in values.iter().step_by(values.len() / 128 | 1) {
+    for value in values.iter().step_by((values.len() / 128) | 1) {
         size += 1;
         match exponent_of(*value, hint) {
             Some(exponent) => {

@@ -172,7 +172,7 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
 /// the plan made for it is the one to use.
 fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
     // Odd, so that a period of a power of two does not show the same phase each time.
-    let step = values.len() / SHORT | 1;
+    let step = (values.len() / SHORT) | 1;
     let mut sample = [0; SHORT + 1];
     let (_, order, plan) = (0..values.len().min(3))
         .map(|order| {

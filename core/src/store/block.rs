@@ -5,7 +5,7 @@
 //!
 //! | column | bytes |
 //! |---|---|
-//! | times | nothing when regular (start, step and count are in the entry), else [`times`](crate::codec::times) |
+//! | times | nothing when regular (start, step and count are in the entry), else [`times`] |
 //! | field | which rows have a value ([`boolean`], left out when all have), then the present values ([`codec`]) |
 //!
 //! The entry, in the index of the file ([`blockfile`](super::blockfile)). Lengths and counts are varints, `span` is below.
