@@ -153,8 +153,8 @@ fn encode_vector(values: &[f64], out: &mut Vec<u8>) {
     }
 }
 
-/// The exponent that costs least by a sample, an exception being ten bytes and a digit 3.3 bits a value; `None` when most
-/// of the sample are no decimals.
+/// The exponent that costs least by a sample, an exception being ten bytes and a digit 3.3 bits a value; `None` when
+/// most of the sample are no decimals.
 fn choose_exponent(values: &[f64]) -> Option<usize> {
     let mut needing = [0_usize; POWERS.len()];
     let (mut hint, mut size, mut misses) = (0, 0, 0);

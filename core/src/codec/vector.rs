@@ -168,8 +168,8 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
     }
 }
 
-/// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them, and
-/// the plan made for it is the one to use.
+/// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them,
+/// and the plan made for it is the one to use.
 fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
     // Odd, so that a period of a power of two does not show the same phase each time.
     let step = (values.len() / SHORT) | 1;
@@ -233,7 +233,7 @@ impl Plan {
             len += 1;
         }
         let centre = *sample[..len].select_nth_unstable(len / 2).1 as u64;
-        // How many numbers have each reach r: they are within -2^(r-1) <= x < 2^(r-1) of the centre, but not within half.
+        // How many numbers have each reach r: -2^(r-1) <= x < 2^(r-1) from the centre, but not within half of that.
         let mut counts = [0_u32; 65];
         for value in values {
             let x = value.wrapping_sub(centre) as i64;

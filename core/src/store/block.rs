@@ -8,7 +8,8 @@
 //! | times | nothing when regular (start, step and count are in the entry), else [`times`] |
 //! | field | which rows have a value ([`boolean`], left out when all have), then the present values ([`codec`]) |
 //!
-//! The entry, in the index of the file ([`blockfile`](super::blockfile)). Lengths and counts are varints, `span` is below.
+//! The entry, in the index of the file ([`blockfile`](super::blockfile)). Lengths and counts are varints, `span` is
+//! below.
 //!
 //! | field | bytes | present |
 //! |---|---|---|
@@ -29,8 +30,8 @@
 //! A small block has at most [`SMALL_ROWS`] rows. It is always read whole and decoding it costs no more than reading
 //! statistics would, so it has none, and one checksum: ten points of one field cost about eight bytes of entry.
 //!
-//! A span is a varint of up to 66 bits, `n * 4 + unit`: n nanoseconds, microseconds, milliseconds or seconds for unit 0 to 3, the
-//! coarsest that fits.
+//! A span is a varint of up to 66 bits, `n * 4 + unit`: n nanoseconds, microseconds, milliseconds or seconds for unit 0
+//! to 3, the coarsest that fits.
 
 use smallvec::SmallVec;
 
@@ -158,8 +159,8 @@ pub struct FloatStats {
     pub last: f64,
     /// Neither NaN nor infinite, any of them.
     pub finite: bool,
-    /// The least binary exponent of the finite values other than zero (`2^e <= |value|`), -1022 for subnormal ones: every
-    /// finite value is a multiple of `2^(e - 52)`. `None` when there is no such value.
+    /// The least binary exponent of the finite values other than zero (`2^e <= |value|`), -1022 for subnormal ones:
+    /// every finite value is a multiple of `2^(e - 52)`. `None` when there is no such value.
     pub min_exponent: Option<i16>,
     /// `None` when not all values are finite or a partial sum is not.
     pub sum: Option<Expansion>,
@@ -191,8 +192,8 @@ pub struct BlockReader<'a> {
 }
 
 impl<'a> BlockReader<'a> {
-    /// `slice` holds at least the ranges [`BlockEntry::times_range`] and [`BlockEntry::column_range`] of what will be asked
-    /// for; a small block is checked here, once, unless only its regular times are wanted and `slice` is empty.
+    /// `slice` holds at least the ranges [`BlockEntry::times_range`] and [`BlockEntry::column_range`] of what will be
+    /// asked for; a small block is checked here, once, unless only its regular times are wanted and `slice` is empty.
     pub fn new(entry: &'a BlockEntry, slice: FileSlice<'a>) -> Result<Self, DecodeError> {
         if entry.is_small() && !slice.bytes.is_empty() {
             check(slice.get(entry.range())?, entry.checksum, entry.range().offset)?;
@@ -292,9 +293,9 @@ fn spread<T: Copy>(values: &mut Vec<T>, count: usize, present: &[bool], absent: 
     }
 }
 
-/// Appends the bytes of a block to `file` and says where they are. The block is `rows` of `times`, which ascend strictly,
-/// and of `columns`, which are as long and sorted by field number; `rows` are at least one and at most [`MAX_ROWS`].
-/// A column without a value in these rows is left out.
+/// Appends the bytes of a block to `file` and says where they are. The block is `rows` of `times`, which ascend
+/// strictly, and of `columns`, which are as long and sorted by field number; `rows` are at least one and at most
+/// [`MAX_ROWS`]. A column without a value in these rows is left out.
 pub(super) fn encode(
     times: &[i64],
     columns: &[(u32, &Column)],
@@ -525,8 +526,8 @@ impl FloatStats {
 /// The parts of a sum do not overlap, so no more than these fit between the largest and the smallest double.
 const MAX_PARTS: usize = 64;
 
-/// The sum of finite values without rounding, as Shewchuk's expansion: parts that do not overlap, none zero, from small to
-/// large. `None` when a partial sum leaves the range of doubles.
+/// The sum of finite values without rounding, as Shewchuk's expansion: parts that do not overlap, none zero, from small
+/// to large. `None` when a partial sum leaves the range of doubles.
 fn exact_sum(values: &[f64]) -> Option<Expansion> {
     let mut parts = Expansion::new();
     for value in values {
