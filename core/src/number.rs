@@ -166,6 +166,7 @@ pub struct Decimal {
 
 impl Decimal {
     /// The number that `text` begins with; `None` when that is none. What follows it is the caller's business.
+    #[inline]
     pub fn scan(text: &[u8]) -> Option<Self> {
         let negative = text.first() == Some(&b'-');
         let start = usize::from(negative);
@@ -205,7 +206,7 @@ impl Decimal {
     }
 
     /// Bytes of text it took.
-    pub const fn len(&self) -> usize {
+    pub const fn text_len(&self) -> usize {
         self.len
     }
 
@@ -215,6 +216,7 @@ impl Decimal {
     }
 
     /// Its value as an integer; `None` when it is not whole or does not fit. `text` is what was scanned.
+    #[inline]
     pub fn to_i64(&self, text: &[u8]) -> Option<i64> {
         if !self.whole {
             return None;
@@ -231,6 +233,7 @@ impl Decimal {
     }
 
     /// The nearest double; `None` when that is infinite. `text` is what was scanned.
+    #[inline]
     pub fn to_f64(&self, text: &[u8]) -> Option<f64> {
         if self.digits <= MAX_DIGITS && self.mantissa <= MAX_EXACT {
             let mantissa = self.mantissa as f64;
@@ -248,13 +251,13 @@ impl Decimal {
 /// sign but `-`, no hexadecimal, no infinity.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let number = Decimal::scan(text)?;
-    if number.len() == text.len() { number.to_f64(text) } else { None }
+    if number.text_len() == text.len() { number.to_f64(text) } else { None }
 }
 
 /// A decimal integer; `None` when the text is not one from end to end, or does not fit.
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
     let number = Decimal::scan(text)?;
-    if number.len() == text.len() { number.to_i64(text) } else { None }
+    if number.text_len() == text.len() { number.to_i64(text) } else { None }
 }
 
 /// Moves `at` past the digits that follow and appends them to `number`, eight at a time.

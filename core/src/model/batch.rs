@@ -159,14 +159,14 @@ impl WriteBatch {
     }
 
     /// The slot of a series given its tags **sorted by key, without empty values and without repeats**.
-    pub fn intern_series<'a>(&mut self, measurement: &str, tags: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> u32 {
+    pub fn intern_series<'a>(
+        &mut self,
+        measurement: &'a str,
+        tags: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    ) -> u32 {
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
-        push_text(measurement.as_bytes(), &mut key);
-        for (name, value) in tags {
-            push_text(name, &mut key);
-            push_text(value, &mut key);
-        }
+        push_key(measurement, tags, &mut key);
         let slot = self.intern_key(measurement, &key);
         self.scratch = key;
         slot
@@ -247,8 +247,13 @@ impl WriteBatch {
     /// Adds a field to the point last begun.
     pub fn push_value(&mut self, name: &str, value: Value<'_>) {
         let series = self.rows.last().expect("begin_row comes before push_value").series;
-        let measurement = self.series[series as usize].measurement;
-        let field = self.intern_field(measurement, name);
+        let field = self.intern_field(self.measurement_slot(series), name);
+        self.push_cell(field, value);
+    }
+
+    /// Adds a field to the point last begun, by the slot that [`intern_field`](Self::intern_field) gave.
+    #[inline]
+    pub fn push_cell(&mut self, field: u32, value: Value<'_>) {
         let (field_type, bits) = match value {
             Value::Float(value) => (FieldType::Float, crate::value::canonical(value).to_bits()),
             Value::Integer(value) => (FieldType::Integer, value as u64),
@@ -261,7 +266,7 @@ impl WriteBatch {
             }
         };
         self.cells.push(Cell { field, field_type, bits });
-        self.rows.last_mut().expect("checked above").cells += 1;
+        self.rows.last_mut().expect("begin_row comes before a cell").cells += 1;
     }
 
     /// Takes the point last begun back, with its fields. Names it brought stay known.
@@ -292,9 +297,14 @@ impl WriteBatch {
         slot
     }
 
-    /// Points of a measurement mostly name the same fields in the same order: the field after the last one found is
-    /// tried before the map.
-    fn intern_field(&mut self, measurement: u32, name: &str) -> u32 {
+    /// The slot of a series' measurement.
+    pub fn measurement_slot(&self, series: u32) -> u32 {
+        self.series[series as usize].measurement
+    }
+
+    /// The slot of a field of a measurement. Points of a measurement mostly name the same fields in the same order: the
+    /// field after the last one found is tried before the map.
+    pub fn intern_field(&mut self, measurement: u32, name: &str) -> u32 {
         if let Some(field) = self.fields.get(self.guess as usize)
             && field.measurement == measurement
             && field.name.of(&self.names) == name.as_bytes()
@@ -317,6 +327,26 @@ impl WriteBatch {
         self.by_field.insert(hash, slot);
         self.guess = slot + 1;
         slot
+    }
+}
+
+/// Appends a canonical key (see [`super::series`]). Texts are first written as they are: the two bytes to escape are all
+/// but unheard of, and one look over the whole key is cheaper than one at every text.
+fn push_key<'a>(measurement: &'a str, tags: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone, out: &mut Vec<u8>) {
+    const HIGHEST_ESCAPED: u8 = 1;
+    let texts = || std::iter::once(measurement.as_bytes()).chain(tags.clone().flat_map(|(name, value)| [name, value]));
+    let start = out.len();
+    let mut closed = 0_usize;
+    for text in texts() {
+        out.extend_from_slice(text);
+        out.push(0);
+        closed += 1;
+    }
+    // Counted in bytes, which vectors hold many of.
+    let special = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte <= HIGHEST_ESCAPED)).sum::<u8>();
+    if out[start..].chunks(128).map(|bytes| usize::from(special(bytes))).sum::<usize>() > closed {
+        out.truncate(start);
+        texts().for_each(|text| push_text(text, out));
     }
 }
 
