@@ -19,6 +19,7 @@ use super::ast::{Regex, Statement};
 use super::lexer::{Kind, Lexer, Position, Token};
 use super::params::{Param, Params};
 use crate::limits::{Exceeded, Limits};
+use crate::pattern;
 
 pub use expr::parse_duration;
 
@@ -264,9 +265,9 @@ impl<'a> Parser<'a> {
 
     /// The regex last read: the one place where an expression is checked to compile.
     fn compiled(&self) -> Result<Regex> {
-        match regex_lite::Regex::new(self.text()) {
+        match pattern::Regex::new(self.text()) {
             Ok(_) => Ok(Regex { source: self.text().to_owned() }),
-            Err(why) => Err(self.fail(&["error parsing regexp: ", &why.to_string()])),
+            Err(why) => Err(self.fail(&[&why.to_string()])),
         }
     }
 
