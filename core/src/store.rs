@@ -137,8 +137,9 @@ pub struct Store {
     /// The edit of the manifest that is under way, and those that wait.
     editing: Option<Editing>,
     edits: VecDeque<(Edit, After)>,
-    /// A request to drop expired shards is on its way.
+    /// A request to drop expired shards is on its way; after one that failed, the next is not made before that.
     expiring: bool,
+    expire_after: Timestamp,
     poisoned: Option<String>,
     stats: StoreStats,
 }
@@ -179,6 +180,7 @@ impl Store {
             editing: None,
             edits: VecDeque::new(),
             expiring: false,
+            expire_after: Timestamp::MIN,
             poisoned: None,
             stats: StoreStats::default(),
         }

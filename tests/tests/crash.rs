@@ -2,7 +2,7 @@
 //! way when it stopped a beginning, each batch whole or not at all.
 //!
 //! Everything follows from a seed, which a failure prints. `CRASH_SEED=7 cargo test -p isopoint-tests --test crash` runs
-//! that one alone.
+//! that one alone, `CRASH_SEEDS=100000` so many.
 
 use isopoint_core::catalog::Command;
 use isopoint_core::model::WriteBatch;
@@ -23,7 +23,8 @@ fn nothing_acknowledged_is_lost() {
         run(seed);
         return;
     }
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("CRASH_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    for seed in 0..seeds {
         if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
             eprintln!("CRASH_SEED={seed} shows it");
             std::panic::resume_unwind(panic);
