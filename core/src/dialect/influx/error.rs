@@ -44,8 +44,6 @@ pub(super) enum RequestError {
     /// An answer that its format cannot express.
     #[error("json: unsupported value: {0}")]
     Unprintable(&'static str),
-    #[error("{0}")]
-    Limit(Exceeded),
 }
 
 impl RequestError {
@@ -57,7 +55,7 @@ impl RequestError {
             | Self::Write(WriteError::DatabaseNotFound(_)) => 404,
             Self::Write(WriteError::Overloaded) => 503,
             Self::Write(_) => 500,
-            Self::Unprintable(_) | Self::Limit(_) => 200,
+            Self::Unprintable(_) => 200,
             _ => 400,
         }
     }

@@ -55,7 +55,10 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 pub(super) enum Work {
     /// The whole result. `apart`: each series is a result of its own when chunked.
-    Parts { parts: Vec<Part>, apart: bool },
+    Parts {
+        parts: Vec<Part>,
+        apart: bool,
+    },
     Select(Box<Compiled>),
     Command(Command),
 }
@@ -157,7 +160,10 @@ struct Query {
 enum State {
     /// Begin statement `at`.
     Next,
-    Running { task: Box<QueryTask>, columns: Arc<[String]> },
+    Running {
+        task: Box<QueryTask>,
+        columns: Arc<[String]>,
+    },
     /// A command is with the store.
     Waiting,
     /// All is in the answer but what is left of it to send.

@@ -111,11 +111,7 @@ struct Write {
 }
 
 enum State {
-    Ready {
-        database: String,
-        policy: Option<String>,
-        batch: Box<WriteBatch>,
-    },
+    Ready { database: String, policy: Option<String>, batch: Box<WriteBatch> },
     Waiting,
     Answering(Box<dyn Exchange>),
 }

@@ -60,13 +60,8 @@ impl World {
         let mut shards = Vec::new();
         for number in 0..=last {
             let range = TimeRange::new(number * SHARD, (number + 1) * SHARD - 1);
-            let mut shard = Shard {
-                id: number as u64,
-                range,
-                files: Vec::new(),
-                memtables: Vec::new(),
-                fields: Arc::default(),
-            };
+            let mut shard =
+                Shard { id: number as u64, range, files: Vec::new(), memtables: Vec::new(), fields: Arc::default() };
             for (sequence, (place, writes)) in parts.iter().enumerate() {
                 let mut chunks: BTreeMap<usize, Chunk> = BTreeMap::new();
                 for write in writes.iter().filter(|write| range.contains(write.time)) {
@@ -108,14 +103,8 @@ impl World {
             }
             shards.push(Arc::new(shard));
         }
-        let policy = Policy {
-            id: 1,
-            name: "rp".to_owned(),
-            duration: 0,
-            shard_duration: SHARD,
-            replication: 1,
-            shards,
-        };
+        let policy =
+            Policy { id: 1, name: "rp".to_owned(), duration: 0, shard_duration: SHARD, replication: 1, shards };
         let database = Database {
             id: 1,
             name: "db".to_owned(),
