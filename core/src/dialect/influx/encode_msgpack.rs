@@ -266,16 +266,14 @@ fn write_str(text: &str, out: &mut Vec<u8>) {
 
 /// The length of an array or a map: in the first byte up to 15, else in two or four bytes.
 fn write_len(len: usize, fix: u8, wide: u8, out: &mut Vec<u8>) {
-    match len {
-        ..16 => out.push(fix | len as u8),
-        ..0x1_0000 => {
-            out.push(wide);
-            out.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(wide + 1);
-            out.extend(u32::try_from(len).expect("limits keep columns and tags far below 2^32").to_be_bytes());
-        }
+    if len < 16 {
+        out.push(fix | len as u8);
+    } else if let Ok(len) = u16::try_from(len) {
+        out.push(wide);
+        out.extend(len.to_be_bytes());
+    } else {
+        out.push(wide + 1);
+        out.extend(u32::try_from(len).expect("limits keep columns and tags far below 2^32").to_be_bytes());
     }
 }
 
@@ -300,21 +298,19 @@ fn write_int(value: i64, out: &mut Vec<u8>) {
 }
 
 fn write_uint(value: u64, out: &mut Vec<u8>) {
-    match value {
-        ..0x80 => out.push(value as u8),
-        ..0x100 => out.extend([0xcc, value as u8]),
-        ..0x1_0000 => {
-            out.push(0xcd);
-            out.extend((value as u16).to_be_bytes());
-        }
-        ..0x1_0000_0000 => {
-            out.push(0xce);
-            out.extend((value as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(0xcf);
-            out.extend(value.to_be_bytes());
-        }
+    if value < 0x80 {
+        out.push(value as u8);
+    } else if let Ok(value) = u8::try_from(value) {
+        out.extend([0xcc, value]);
+    } else if let Ok(value) = u16::try_from(value) {
+        out.push(0xcd);
+        out.extend(value.to_be_bytes());
+    } else if let Ok(value) = u32::try_from(value) {
+        out.push(0xce);
+        out.extend(value.to_be_bytes());
+    } else {
+        out.push(0xcf);
+        out.extend(value.to_be_bytes());
     }
 }
 
