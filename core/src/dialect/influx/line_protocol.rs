@@ -8,7 +8,7 @@
 //!
 //! A line is read once, from its beginning to its line feed, while it is what nearly every line is: no backslash
 //! outside of strings. Otherwise its end is found first, by InfluxDB's rule, and it is read again with escapes allowed.
-//! What fails then is given to [`explain`], which knows InfluxDB's words and its order of checks. A line adds to the
+//! What fails then is given to `explain`, which knows InfluxDB's words and its order of checks. A line adds to the
 //! batch after all of it was understood, so a bad one leaves nothing behind.
 //!
 //! Once a series and its fields are known to the batch, a point allocates nothing: its key is one comparison of bytes.
@@ -403,9 +403,9 @@ impl<'a> Parser<'a, '_> {
                 let tags = self.tag_order.iter().map(|at| &self.tags[*at as usize]);
                 let tags = tags.map(|tag| (tag.name.as_bytes(), tag.value.as_bytes()));
                 let series = self.batch.intern_series(&measurement, tags);
-                // A blank or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
-                let plain = memchr::memchr3(b' ', b'\n', b'\\', key.as_bytes()).is_none();
-                if plain || !key.contains([' ', '\n']) && !key.contains("\\\\") {
+                // A line feed or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
+                let plain = memchr::memchr2(b'\n', b'\\', key.as_bytes()).is_none();
+                if plain || !key.contains('\n') && !key.contains("\\\\") {
                     self.batch.remember_wire_key(key.as_bytes(), series);
                 }
                 series
