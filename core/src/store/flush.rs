@@ -219,7 +219,7 @@ impl Store {
 
     fn make_edit(&mut self) {
         let Some(editing) = &mut self.editing else { return };
-        if self.manifest.wants_rewrite() {
+        if self.manifest.wants_rewrite(self.config.manifest_bytes) {
             let (file, bytes) = (self.manifest.next_file(), Bytes::from(self.manifest.rewritten(&editing.edit)));
             // Whether a put that failed left the new file there is not known.
             self.manifest.require_rewrite();
@@ -239,7 +239,7 @@ impl Store {
         match outcome {
             Ok(()) => self.act(Work::SyncEdit, |id| Action::Sync { id, file }),
             Err(_) => {
-                let len = self.manifest.len();
+                let len = self.manifest.good_len();
                 self.act(Work::CutEdit, |id| Action::Truncate { id, file, len });
             }
         }
@@ -295,7 +295,7 @@ impl Store {
 
     /// Asks for shards to be dropped that end before their policy's duration reaches back.
     fn expire_shards(&mut self, now: Timestamp) {
-        if self.expiring {
+        if self.expiring || now < self.expire_after {
             return;
         }
         let ids: Vec<u64> = self.expiries().filter(|(deadline, _)| *deadline <= now).map(|(_, shard)| shard).collect();
@@ -306,7 +306,8 @@ impl Store {
     }
 
     fn expiry_deadline(&self) -> Option<Timestamp> {
-        self.expiries().map(|(deadline, _)| deadline).min().filter(|_| !self.expiring)
+        let first = self.expiries().map(|(deadline, _)| deadline.max(self.expire_after)).min();
+        first.filter(|_| !self.expiring)
     }
 
     /// When each shard that will go may go.
@@ -321,7 +322,7 @@ impl Store {
         self.act(Work::Delete, |id| Action::Delete { id, file });
     }
 
-    fn retry_at(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn retry_at(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_nanos(now.nanos().saturating_add(self.config.retry_after))
     }
 }
