@@ -89,12 +89,15 @@ impl Server {
             request_id: "id-1".to_owned(),
         };
         let mut exchange = route::open(request, self.store.snapshot(), &self.config);
-        let Turn::Head(head) = exchange.turn(Budget::SLICE) else { panic!("no head first") };
+        let mut head: Option<Head> = None;
         let mut chunks = Vec::new();
         loop {
             match exchange.turn(Budget { rows: 1000 }) {
-                Turn::Head(_) => panic!("two heads"),
-                Turn::Chunk(bytes) => chunks.push(bytes),
+                Turn::Head(first) => assert_eq!(head.replace(first), None, "one head"),
+                Turn::Chunk(bytes) => {
+                    assert!(head.is_some(), "the head comes before the first chunk");
+                    chunks.push(bytes);
+                }
                 Turn::Read(ranges) => {
                     let bytes = ranges.iter().map(|range| {
                         let (from, len) = (range.offset as usize, range.len as usize);
@@ -111,7 +114,7 @@ impl Server {
                     self.settle(write, &mut *exchange);
                 }
                 Turn::Yield => {}
-                Turn::Done(_) => return Answer { head, chunks },
+                Turn::Done(_) => return Answer { head: head.expect("a head came"), chunks },
             }
         }
     }
