@@ -33,12 +33,9 @@ pub(super) enum RequestError {
     BucketWithoutDatabase(String),
     #[error("bucket name \"{0}\" is in db/rp form but has an empty database")]
     BucketEmptyDatabase(String),
-    /// No line of a body was a point: what was wrong with each, joined by line feeds.
+    /// What of a body was not stored, as line protocol words it.
     #[error("{0}")]
-    Lines(String),
-    /// Some points were stored.
-    #[error("partial write: {reason} dropped={dropped}")]
-    Partial { reason: String, dropped: u64 },
+    Points(String),
     #[error("{}", write_error(.0))]
     Write(WriteError),
     /// An answer that its format cannot express.
