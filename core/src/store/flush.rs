@@ -221,8 +221,6 @@ impl Store {
         let Some(editing) = &mut self.editing else { return };
         if self.manifest.wants_rewrite(self.config.manifest_bytes) {
             let (file, bytes) = (self.manifest.next_file(), Bytes::from(self.manifest.rewritten(&editing.edit)));
-            // Whether a put that failed left the new file there is not known.
-            self.manifest.require_rewrite();
             editing.len = bytes.len() as u64;
             self.act(Work::PutManifest, |id| Action::Put { id, file, bytes });
         } else {
