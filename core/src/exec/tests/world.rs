@@ -6,7 +6,6 @@ use crate::index::{IndexWriter, SeriesId};
 use crate::limits::Limits;
 use crate::model::{Column, SeriesKey};
 use crate::plan::{Node, Scalar};
-use crate::store::block::BlockEntry;
 use crate::store::blockfile::{BlockFileWriter, FileIndex, FileMeta};
 use crate::store::layout::FileName;
 use crate::store::memtable::{Chunk, FrozenMemtable};
@@ -159,13 +158,6 @@ impl World {
                 }
             }
         }
-    }
-
-    pub(super) fn entries(&self) -> Vec<BlockEntry> {
-        let shards = &self.snapshot.databases[0].policies[0].shards;
-        let files = shards.iter().flat_map(|shard| &shard.files);
-        let slots = files.flat_map(|file| (0..file.index.series_count()).map(move |slot| (file, slot)));
-        slots.flat_map(|(file, slot)| file.index.blocks(slot).unwrap().map(Result::unwrap)).collect()
     }
 }
 
