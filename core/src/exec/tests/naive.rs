@@ -319,6 +319,7 @@ fn filled(fill: &Fill, group: Group) -> Group {
             out[at].1[column] = match with {
                 FillWith::Null => None,
                 FillWith::Previous => previous.and_then(|previous| before[previous].clone()),
+                FillWith::ValueIfAny(_) if before.iter().all(Option::is_none) => None,
                 FillWith::Value(value) | FillWith::ValueIfAny(value) => Some(value.clone()),
                 FillWith::Linear => previous.zip(next).and_then(|(previous, next)| {
                     let number = |at: usize| match cast(before[at].as_ref()?, FieldType::Float) {
