@@ -37,7 +37,8 @@ pub(super) struct Compiled {
 
 /// The plan of a SELECT; `None` when it cannot have rows: nothing it names exists.
 pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Compiled>, StatementError> {
-    for (unsupported, what) in [(select.target.is_some(), "SELECT INTO"), (select.zone.is_some(), "tz()")] {
+    let zone = select.zone.as_deref().is_some_and(|zone| !matches!(zone, "" | "UTC"));
+    for (unsupported, what) in [(select.target.is_some(), "SELECT INTO"), (zone, "tz()")] {
         if unsupported {
             return Err(StatementError::Unsupported(what.to_owned()));
         }

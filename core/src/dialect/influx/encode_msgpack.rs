@@ -236,10 +236,20 @@ impl Encoder for MsgPack {
         self.done
     }
 
+    /// The finished documents. What is open stays, and with it the places to patch.
     fn take(&mut self) -> Vec<u8> {
-        debug_assert_eq!(self.done, self.out.len(), "taken between documents");
+        let open = self.out.split_off(self.done);
+        for at in [
+            &mut self.results.at,
+            &mut self.result.at,
+            &mut self.series_list.at,
+            &mut self.series.at,
+            &mut self.values.at,
+        ] {
+            *at = at.saturating_sub(self.done);
+        }
         self.done = 0;
-        std::mem::take(&mut self.out)
+        std::mem::replace(&mut self.out, open)
     }
 
     fn discard(&mut self) {

@@ -347,6 +347,11 @@ fn long_answers_leave_in_pieces() {
     assert!(!answer.head.complete && answer.chunks.len() > 12, "{} chunks", answer.chunks.len());
     assert!(answer.chunks.iter().all(|chunk| chunk.len() < 65 << 10));
     assert!(answer.text().ends_with("[\"1970-01-01T08:19:59Z\",29999]]}]}]}\n"));
+    let packed = [("accept", "application/x-msgpack")];
+    let query = "db=d&chunked=true&chunk_size=5000&q=SELECT v FROM long";
+    let answer = server.send("GET", "/query", query, &packed, "");
+    let (bytes, start) = (answer.chunks.concat(), b"\x81\xa7results");
+    assert!(answer.chunks.len() > 1 && bytes.windows(start.len()).filter(|bytes| bytes == start).count() == 6);
 }
 
 #[test]
