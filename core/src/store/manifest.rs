@@ -1,6 +1,6 @@
 //! Which block files are live, from where the WAL is to be replayed, and the catalog as it was there.
 //!
-//! A manifest is a log file (see [`log`](super::log)) with magic `ISOPMAN1` and frames of one kind: edits. The first
+//! A manifest is a log file (see [`log`]) with magic `ISOPMAN1` and frames of one kind: edits. The first
 //! edit of a file says everything; the file is put as a whole with it, so the highest number there is holds what is
 //! true, and a bad frame after the first is the torn tail of an edit that never was.
 //!
