@@ -8,19 +8,12 @@ use std::sync::LazyLock;
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 static TABLES: LazyLock<[[u32; 256]; 8]> = LazyLock::new(|| {
-    let mut tables = [[0; 256]; 8];
-    for byte in 0..256 {
-        let mut crc = byte as u32;
-        for _ in 0..8 {
-            crc = crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
-        }
-        tables[0][byte] = crc;
+    let mut tables = [[0_u32; 256]; 8];
+    for (byte, slot) in (0..).zip(&mut tables[0]) {
+        *slot = (0..8).fold(byte, |crc, _| crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 });
     }
     for step in 1..8 {
-        for byte in 0..256 {
-            let crc: u32 = tables[step - 1][byte];
-            tables[step][byte] = crc >> 8 ^ tables[0][(crc & 0xff) as usize];
-        }
+        tables[step] = tables[step - 1].map(|crc| crc >> 8 ^ tables[0][(crc & 0xff) as usize]);
     }
     tables
 });

@@ -136,7 +136,7 @@ fn times_come_back() {
     let second = 1_000_000_000;
     assert!(check_times(&(0..8192).map(|i| start + 10 * second * i).collect::<Vec<_>>()) <= 16);
     let gaps: Vec<_> = (0..8192).map(|i| start + 10 * second * (i + i / 1000 * 77)).collect();
-    assert!(check_times(&gaps) <= 120);
+    assert!(check_times(&gaps) <= 150);
     let jitter: Vec<_> = noise(4)
         .take(5000)
         .enumerate()

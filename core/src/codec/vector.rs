@@ -22,6 +22,9 @@ use super::varint::{self, Reader, zigzag};
 const WIDTHS: u8 = 65;
 const PATCHED: u8 = 3 * WIDTHS;
 
+/// Numbers up to here are weighed one by one, more by a sample.
+const SHORT: usize = 128;
+
 /// Appends the bytes of each vector of `values`.
 pub fn encode_all(values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
     let mut vector = [0; VECTOR];
@@ -54,24 +57,21 @@ pub fn decode_all(reader: &mut Reader<'_>, count: usize, each: &mut dyn FnMut(&[
 
 /// Appends one vector of at least one and at most [`VECTOR`] numbers.
 pub fn encode(values: &[u64], out: &mut Vec<u8>) {
-    let count = values.len();
-    let mut buffers = [[0_u64; VECTOR]; 3];
-    let [numbers, differences, seconds] = &mut buffers;
-    let (numbers, differences, seconds) = (&mut numbers[..count], &mut differences[..count], &mut seconds[..count]);
-    numbers.copy_from_slice(values);
-    difference(numbers, 1, differences);
-    difference(differences, 2, seconds);
-
-    let plans = [Plan::of(numbers), Plan::of(&differences[1.min(count)..]), Plan::of(&seconds[2.min(count)..])];
-    // The lowest order wins a tie; each order adds a number to the head.
-    let order = (0..3).min_by_key(|order| plans[*order].bits + 12 * *order).expect("three orders");
-    let plan = plans[order];
-    let (first, slope) = (numbers[0], differences.get(1).copied().unwrap_or_default());
-    let residuals = match order {
-        0 => numbers,
-        1 => differences,
-        _ => seconds,
+    let (mut short, mut full);
+    let residuals = if values.len() <= SHORT {
+        short = [0; SHORT];
+        &mut short[..values.len()]
+    } else {
+        full = [0; VECTOR];
+        &mut full[..values.len()]
     };
+    let order = choose_order(values);
+    let start = order.min(values.len());
+    for (slot, at) in residuals.iter_mut().zip(0..).skip(start) {
+        *slot = term(values, at, order);
+    }
+    let plan = Plan::of(&residuals[start..]);
+    let (first, slope) = (values[0], if order > 1 { term(values, 1, 1) } else { 0 });
 
     let head = order as u8 * WIDTHS + plan.width as u8;
     if plan.patched {
@@ -85,8 +85,6 @@ pub fn encode(values: &[u64], out: &mut Vec<u8>) {
         varint::write_signed(slope as i64, out);
     }
     varint::write_signed(plan.base as i64, out);
-    let start = order.min(count);
-    residuals[..start].fill(0);
     for residual in &mut residuals[start..] {
         *residual = residual.wrapping_sub(plan.base);
     }
@@ -160,11 +158,30 @@ pub fn decode(reader: &mut Reader<'_>, out: &mut [u64]) -> Result<(), DecodeErro
     Ok(())
 }
 
-/// Differences of neighbours, from position `from` on.
-fn difference(values: &[u64], from: usize, out: &mut [u64]) {
-    for (out, pair) in out.iter_mut().skip(1).zip(values.windows(2)).skip(from - 1) {
-        *out = pair[1].wrapping_sub(pair[0]);
+/// What is kept at a position for an order; `at` is at least `order`.
+fn term(values: &[u64], at: usize, order: usize) -> u64 {
+    match order {
+        0 => values[at],
+        1 => values[at].wrapping_sub(values[at - 1]),
+        _ => values[at].wrapping_sub(values[at - 1]).wrapping_sub(values[at - 1].wrapping_sub(values[at - 2])),
     }
+}
+
+/// The order that would take the fewest bits for a sample of the numbers (for all, when they are few).
+fn choose_order(values: &[u64]) -> usize {
+    // Odd, so that a period of a power of two does not show the same phase each time.
+    let step = values.len() / SHORT | 1;
+    let cost = |order: usize| {
+        let mut sample = [0; SHORT + 1];
+        let mut len = 0;
+        for (slot, at) in sample.iter_mut().zip((order..values.len()).step_by(step)) {
+            *slot = term(values, at, order);
+            len += 1;
+        }
+        // Each order adds a number to the head.
+        Plan::of(&sample[..len]).bits * step + 12 * order
+    };
+    (0..3).min_by_key(|order| cost(*order)).expect("there are three")
 }
 
 /// How to write some numbers: less `base`, in `width` bits each, with or without patches; `bits` all told.
@@ -193,55 +210,44 @@ impl Plan {
         if width < 2 || values.len() < 16 { whole } else { whole.or_patched(values) }
     }
 
-    /// The cheapest cut around the median, what lies outside being patched, when that beats writing all of them alike.
+    /// The cheapest cut around the middle, what lies outside being patched, when that beats writing all of them alike.
     fn or_patched(self, values: &[u64]) -> Self {
-        let mut sorted = [0_i64; VECTOR];
-        let sorted = &mut sorted[..values.len()];
-        for (slot, value) in sorted.iter_mut().zip(values) {
+        // About the median: that of a sample does as well.
+        let mut sample = [0_i64; 64];
+        let mut len = 0;
+        for (slot, value) in sample.iter_mut().zip(values.iter().step_by(values.len().div_ceil(64))) {
             *slot = *value as i64;
+            len += 1;
         }
-        let middle = values.len() / 2;
-        let centre = *sorted.select_nth_unstable(middle).1 as u64;
-        // The numbers by how far from the median they are: those within -2^(w-1) <= x < 2^(w-1), but not half of that.
-        let mut rings = [Ring { count: 0, min: i64::MAX, max: i64::MIN }; 65];
-        for value in values {
+        let centre = *sample[..len].select_nth_unstable(len / 2).1 as u64;
+        // How many numbers have each reach r: they are within -2^(r-1) <= x < 2^(r-1) of the centre, but not within half.
+        let reach = |value: u64| {
             let x = value.wrapping_sub(centre) as i64;
-            let ring = &mut rings[if x == 0 { 0 } else { width_of((x ^ x >> 63) as u64) as usize + 1 }];
-            ring.count += 1;
-            ring.min = ring.min.min(x);
-            ring.max = ring.max.max(x);
-        }
-        let mut best = self;
-        let (mut min, mut max, mut inside) = (0, 0, 0);
-        let mut patch_bits: usize = rings.iter().enumerate().map(|(reach, ring)| ring.patch_bits(reach)).sum();
-        for (reach, ring) in rings.iter().enumerate().filter(|(_, ring)| ring.count > 0) {
-            inside += ring.count;
-            patch_bits -= ring.patch_bits(reach);
-            (min, max) = (min.min(ring.min), max.max(ring.max));
-            let width = width_of((max as u64).wrapping_sub(min as u64));
-            let base = centre.wrapping_add(min as u64);
-            let head = (width_of(zigzag(base as i64)).div_ceil(7) as usize + 3) * 8;
-            let bits = values.len() * width as usize + patch_bits + head;
-            if bits < best.bits {
-                best = Self { base, width, patched: inside < values.len(), bits };
+            if x == 0 { 0 } else { width_of((x ^ x >> 63) as u64) as usize + 1 }
+        };
+        let mut counts = [0_usize; 65];
+        values.iter().for_each(|value| counts[reach(*value)] += 1);
+        // The best reach to cut at, as if its numbers took all of its width.
+        let (mut cut, mut patch_bits) = (64, 0);
+        let (mut cut_bits, mut cut_patch_bits) = (usize::MAX, 0);
+        for (reach, count) in counts.iter().enumerate().rev() {
+            let bits = values.len() * reach + patch_bits;
+            if bits < cut_bits {
+                (cut, cut_bits, cut_patch_bits) = (reach, bits, patch_bits);
             }
+            // A position, and a varint of the residual.
+            patch_bits += count * (16 + 8 * (reach + 1).div_ceil(7));
         }
-        best
-    }
-}
-
-/// Numbers about equally far from the median, by their distances.
-#[derive(Clone, Copy)]
-struct Ring {
-    count: usize,
-    min: i64,
-    max: i64,
-}
-
-impl Ring {
-    /// What it costs to patch all of them.
-    const fn patch_bits(&self, reach: usize) -> usize {
-        self.count * (16 + 8 * (reach + 1).div_ceil(7))
+        let (mut min, mut max) = (0, 0);
+        for value in values.iter().filter(|value| reach(**value) <= cut) {
+            let x = value.wrapping_sub(centre) as i64;
+            (min, max) = (min.min(x), max.max(x));
+        }
+        let base = centre.wrapping_add(min as u64);
+        let width = width_of((max as u64).wrapping_sub(min as u64));
+        let head = (width_of(zigzag(base as i64)).div_ceil(7) as usize + 3) * 8;
+        let bits = values.len() * width as usize + cut_patch_bits + head;
+        if bits < self.bits { Self { base, width, patched: cut_patch_bits > 0, bits } } else { self }
     }
 }
 
