@@ -286,3 +286,9 @@ fn neighbouring_columns_are_read_as_one() {
     let Step::Need(first) = task.step(Budget::SLICE).unwrap() else { panic!() };
     assert_eq!(first.len(), 1, "columns of one block, and of the series after it, lie together: {first:?}");
 }
+
+#[test]
+fn a_task_may_move_to_another_thread() {
+    const fn moves<T: Send>() {}
+    moves::<QueryTask>();
+}
