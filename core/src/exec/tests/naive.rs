@@ -368,7 +368,7 @@ pub(super) fn eval(expr: &Expr, row: &[Option<Scalar>]) -> Option<Scalar> {
     match expr {
         Expr::Column(at) => row[*at].clone(),
         Expr::Literal(value) => Some(value.clone()),
-        Expr::OrElse { value, other } => eval(value, row).or(Some(other.clone())),
+        Expr::OrElse { value, other } => Some(eval(value, row).unwrap_or_else(|| other.clone())),
         Expr::Cast { value, to } => cast(&eval(value, row)?, *to),
         Expr::Matches { text, regex, negated, absent_is_empty } => {
             let text = match eval(text, row) {
