@@ -55,7 +55,10 @@ pub enum Refusal {
     /// The path takes these methods.
     WrongMethod(Vec<&'static str>),
     /// The host could not take the body: too large (413), too slow (408), broken packing (400).
-    Body { status: u16, why: String },
+    Body {
+        status: u16,
+        why: String,
+    },
 }
 
 /// Begins to answer a request over a frozen view of the store.
