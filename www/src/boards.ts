@@ -161,6 +161,7 @@ const DAILY: BoardSpec = {
       unit: "°C",
       interval: DAY,
       style: "band",
+      wide: true,
     },
     {
       id: "precipitation",
@@ -198,6 +199,7 @@ const HOURLY: BoardSpec = {
       columns: [{ field: "temperature", call: "mean", label: "temperature" }],
       unit: "°C",
       interval: HOUR,
+      wide: true,
     },
     {
       id: "hourly-pressure",

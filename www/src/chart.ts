@@ -143,7 +143,7 @@ export class Chart {
     return {
       width: Math.max(this.width, 120),
       height: HEIGHT,
-      padding: [10, 8, 0, 0],
+      padding: [10, 16, 0, 0],
       legend: { show: false },
       ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
       scales: {
@@ -151,8 +151,8 @@ export class Chart {
         y: { range: (_, min, max) => this.valueRange(min, max) },
       },
       axes: [
-        { ...axis, size: 36, gap: 5, space: 76, values: timeLabels },
-        { ...axis, size: valueAxisWidth, gap: 6, space: 36, incrs: axisSteps(unit), values: (_, splits) => formatAxis(splits, unit) },
+        { ...axis, size: timeAxisHeight, gap: 5, space: 76, values: timeLabels },
+        { ...axis, size: valueAxisWidth, gap: 6, space: 28, incrs: axisSteps(unit), values: (_, splits) => formatAxis(splits, unit) },
       ],
       series: [{}, ...this.lines.map((line) => series(line))],
       bands: this.lines.flatMap((line, number) =>
@@ -217,6 +217,11 @@ function valueAxisWidth(plot: uPlot, labels: string[] | null): number {
   const widest = Math.max(...labels.map((label) => plot.ctx.measureText(label).width)) / uPlot.pxRatio;
   plot.ctx.restore();
   return Math.max(52, Math.ceil((widest + 14) / 8) * 8);
+}
+
+/** Room for the second line, the date, where a label has one. */
+function timeAxisHeight(_: uPlot, labels: string[] | null): number {
+  return labels?.some((label) => label?.includes("\n")) ? 36 : 22;
 }
 
 /** What changes from label to label, and the day where it begins: `14:30`, `24 Nov`, `Jun`, `2014`. */

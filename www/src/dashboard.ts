@@ -42,8 +42,7 @@ export class Dashboard {
     this.element = h(
       "div",
       { class: "board", "data-testid": `board-${board.page}`, "data-state": "loading" },
-      h("h1", { class: siblings.length > 1 ? "" : "visually-hidden" }, siblings.length > 1 ? "Weather" : board.title),
-      tabs,
+      h("div", { class: siblings.length > 1 ? "heading" : "visually-hidden" }, h("h1", {}, siblings.length > 1 ? "Weather" : board.title), tabs),
       this.toolbar.element,
       this.grid,
       board.origin && h("p", { class: "origin", "data-testid": "origin" }, "Source: ", board.origin.text, " ", h("a", { href: board.origin.link, rel: "noreferrer" }, "Origin")),
@@ -52,6 +51,7 @@ export class Dashboard {
     this.panels = board.panels.map((spec) => new Panel(spec, board, source, { want, reset }));
     this.grid.replaceChildren(...this.panels.map(({ element }) => element));
     const move = atMostEvery(MOVE_MILLIS, () => this.follow());
+    addEventListener("keydown", this.escape);
     this.stopPoints = source.onPoints((database, points) => {
       if (database !== board.database) return;
       if (points === 0) for (const panel of this.panels) panel.forget();
@@ -76,6 +76,7 @@ export class Dashboard {
     this.ended = true;
     clearTimeout(this.retry);
     this.stopPoints();
+    removeEventListener("keydown", this.escape);
     for (const panel of this.panels) panel.destroy();
   }
 
@@ -122,6 +123,12 @@ export class Dashboard {
     if (this.extent && this.board.live) this.extent = { ...this.extent, to: this.now };
     if (this.router.current.zoom === null) this.show(this.router.current);
   }
+
+  /** Escape resets from anywhere but a control that has its own use for it. */
+  private readonly escape = (event: KeyboardEvent): void => {
+    const control = event.target instanceof Element && event.target.closest("input, select, textarea, details[open]");
+    if (event.key === "Escape" && !control) this.reset();
+  };
 
   private reset(): void {
     if (this.router.current.zoom !== null) this.router.go({ zoom: null });

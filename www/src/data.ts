@@ -71,6 +71,16 @@ function withGaps({ times, values }: Points, bucket: number): { times: number[];
   return broken;
 }
 
+/** The value each line has at `row`, or at its end when `row` is `null`. */
+export function valuesAt(columns: readonly (number | null | undefined)[][], row: number | null): (number | null)[] {
+  return columns.map((column) => {
+    let at = row ?? column.length - 1;
+    // Between two points of this line lie only times of other lines; at the end, gaps are stepped over too.
+    while (at >= 0 && (column[at] === undefined || (row === null && column[at] === null))) at -= 1;
+    return column[at] ?? null;
+  });
+}
+
 /** The name of a line in the legend. */
 export function lineLabel(spec: PanelSpec, tags: Record<string, string>, number: number): string {
   const column = spec.columns[number];

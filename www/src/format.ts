@@ -102,7 +102,7 @@ function scale(size: number, unit: Unit): { divisor: number; suffix: string } {
     return { divisor: 1024 ** power, suffix: `${BINARY[power]}${unit === "bytes" ? "" : "/s"}` };
   }
   if (unit === "number" || unit === "count/s") {
-    const power = size < 10_000 ? 0 : Math.min(DECIMAL.length - 1, Math.floor(Math.log10(size) / 3));
+    const power = size < 1000 ? 0 : Math.min(DECIMAL.length - 1, Math.floor(Math.log10(size) / 3));
     return { divisor: 1000 ** power, suffix: `${DECIMAL[power]}${unit === "number" ? "" : "/s"}` };
   }
   return { divisor: 1, suffix: unit === "percent" ? "%" : unit };
@@ -118,5 +118,5 @@ function join(digits: string, suffix: string): string {
   // A thin, unbreakable space; -0 is 0.
   const number = /^-0(\.0*)?$/.test(digits) ? digits.slice(1) : digits;
   const signed = number.replace("-", "−");
-  return suffix === "" ? signed : `${signed}\u202f${suffix}`;
+  return /^[kMGT]?(\/s)?$/.test(suffix) ? signed + suffix : `${signed}\u202f${suffix}`;
 }

@@ -56,13 +56,3 @@ export class Legend {
     for (const { swatch, line } of this.items) swatch.style.setProperty("--swatch", colour(line.colour));
   }
 }
-
-/** The value each line has at `row`, or at its end when `row` is `null`. */
-export function valuesAt(columns: readonly (number | null | undefined)[][], row: number | null): (number | null)[] {
-  return columns.map((column) => {
-    let at = row ?? column.length - 1;
-    // Between two points of this line lie only times of other lines; at the end, gaps are stepped over too.
-    while (at >= 0 && (column[at] === undefined || (row === null && column[at] === null))) at -= 1;
-    return column[at] ?? null;
-  });
-}

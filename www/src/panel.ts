@@ -1,9 +1,9 @@
 import { Chart, type Line } from "./chart";
-import { type Aligned, type Points, align, lineLabel, perSecond } from "./data";
+import { type Aligned, type Points, align, lineLabel, perSecond, valuesAt } from "./data";
 import { h, setText } from "./dom";
 import { formatDuration, formatSpan, formatValue } from "./format";
 import { chartKey } from "./gestures";
-import { Legend, valuesAt } from "./legend";
+import { Legend } from "./legend";
 import { IsopointError, type Series, type Source } from "./source";
 import { type BoardSpec, type PanelSpec, queryText } from "./spec";
 import { StatsLine } from "./stats-line";
@@ -52,7 +52,7 @@ export class Panel {
     this.legend = new Legend(spec.unit, (line, shown) => this.chart.toggle(line, shown));
     this.stats = new StatsLine(id);
     const header = h("header", {}, h("h2", { id: `title-${id}` }, title), this.width);
-    this.element = h("section", { class: "panel", "data-testid": `panel-${id}`, "data-state": "loading", "aria-labelledby": `title-${id}` }, header, this.plot, this.legend.element, this.note, this.stats.element);
+    this.element = h("section", { class: spec.wide ? "panel wide" : "panel", "data-testid": `panel-${id}`, "data-state": "loading", "aria-labelledby": `title-${id}` }, header, this.plot, this.legend.element, this.note, this.stats.element);
     this.chart = new Chart(
       {
         unit: spec.unit,

@@ -1,8 +1,8 @@
 import { Chart, type Line } from "./chart";
-import { type Points, align } from "./data";
+import { type Points, align, valuesAt } from "./data";
 import { h } from "./dom";
 import { formatCount, formatNanos, plural } from "./format";
-import { Legend, valuesAt } from "./legend";
+import { Legend } from "./legend";
 import type { QueryResult, Series } from "./source";
 import { type Span, resolve } from "./timerange";
 
@@ -53,7 +53,7 @@ export class ResultView {
     const host = h("div", { class: "canvas" });
     const legend = new Legend("number", (line, shown) => this.chart?.toggle(line, shown));
     const more = found.length > drawn.length && h("p", { class: "quiet" }, `${plural(found.length - drawn.length, "more line")} left out of the chart.`);
-    this.element.append(h("section", { class: "panel", "aria-label": "Chart of the result", "data-testid": "query-chart", "data-state": "ready" }, h("div", { class: "plot" }, host), legend.element, more));
+    this.element.append(h("section", { class: "panel", "aria-label": "Chart of the result", "data-testid": "query-chart", "data-state": "ready" }, h("header", {}, h("h2", {}, "Chart"), h("span", { class: "bucket" }, "times are UTC")), h("div", { class: "plot" }, host), legend.element, more));
     const want = (span: Span): void => this.chart?.setSpan(span);
     this.chart = new Chart({ unit: "number", utc: true, sync: "query", want, reset: () => want(all), hover: (row) => legend.setValues(valuesAt(data.values, row)) }, host);
     this.legend = legend;

@@ -31,6 +31,8 @@ export interface PanelSpec {
   ceiling?: number;
   /** `band`: columns come in pairs, low and high, and what lies between is filled. */
   style?: "line" | "area" | "band";
+  /** As wide as the page. */
+  wide?: true;
   /** Label of the line that matters most: it comes first, stronger than the others. */
   lead?: string;
   /** Name of a series in the legend. */

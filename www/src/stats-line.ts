@@ -33,7 +33,7 @@ export class StatsLine {
 }
 
 export function describe(stats: QueryStats): string {
-  const fetched = stats.requests === 0 ? "nothing fetched" : `${formatBytes(stats.bytesFetched)} fetched in ${plural(stats.requests, "request")}`;
+  const fetched = stats.requests === 0 ? "0 B fetched" : `${formatBytes(stats.bytesFetched)} fetched in ${plural(stats.requests, "request")}`;
   const blocks = [
     stats.blocksDecoded > 0 ? `${plural(stats.blocksDecoded, "block")} decoded` : "",
     stats.blocksFromHeader > 0 ? `${formatCount(stats.blocksFromHeader)} from headers` : "",
@@ -44,5 +44,7 @@ export function describe(stats: QueryStats): string {
     ...(blocks.length > 0 ? [blocks.join(", ")] : []),
     fetched,
     formatMillis(stats.millis),
-  ].join(" · ");
+  ]
+    .map((part) => part.replaceAll(" ", "\u00a0"))
+    .join(" · ");
 }

@@ -64,7 +64,7 @@ export class Toolbar {
     this.forward.disabled = !canGoForward;
     this.reset.hidden = !zoomed;
     const following = range.kind === "last" && !zoomed;
-    setText(this.live, following ? "Live" : "Go live");
+    setText(this.live, following ? "Following" : "Go live");
     this.live.setAttribute("aria-pressed", String(following));
     this.live.title = following ? "The right edge is now" : "Follow new points again";
     if (!this.absolute.open) {
