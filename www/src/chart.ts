@@ -68,6 +68,11 @@ export class Chart {
     return this.data.times.length;
   }
 
+  /** The row under the cursor; `null` when there is none. */
+  get row(): number | null {
+    return this.plot?.cursor.idx ?? null;
+  }
+
   show(lines: Line[], data: Aligned, span: Span): void {
     const same = this.plot !== null && lines.length === this.lines.length && lines.every((line, number) => line.label === this.lines[number]?.label);
     this.lines = lines;
@@ -143,7 +148,7 @@ export class Chart {
     return {
       width: Math.max(this.width, 120),
       height: HEIGHT,
-      padding: [10, 16, 0, 0],
+      padding: [10, 20, 0, 0],
       legend: { show: false },
       ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
       scales: {

@@ -4,7 +4,7 @@ import { Panel } from "./panel";
 import type { Route, Router } from "./route";
 import type { Source } from "./source";
 import type { BoardSpec } from "./spec";
-import { type Range, type Span, resolve } from "./timerange";
+import { type Range, type Span, contains, resolve } from "./timerange";
 import { Toolbar } from "./toolbar";
 
 /** How often to look whether a database that was missing has come. */
@@ -21,6 +21,7 @@ export class Dashboard {
   private panels: Panel[] = [];
   private extent: Span | null = null;
   private retry: number | undefined;
+  private filesChanged = false;
   private ended = false;
   private readonly stopPoints: () => void;
 
@@ -54,7 +55,10 @@ export class Dashboard {
     addEventListener("keydown", this.escape);
     this.stopPoints = source.onPoints((database, points) => {
       if (database !== board.database) return;
-      if (points === 0) for (const panel of this.panels) panel.forget();
+      if (points === 0) {
+        this.filesChanged = true;
+        for (const panel of this.panels) panel.forget();
+      }
       move();
     });
     void this.start();
@@ -63,10 +67,12 @@ export class Dashboard {
   show(route: Route): void {
     if (this.element.dataset["state"] !== "ready") return;
     const range = this.range(route);
-    const span = route.zoom ?? resolve(range, this.now, this.extent);
-    const live = this.board.live && route.zoom === null && range.kind !== "fixed";
+    const whole = resolve(range, this.now, this.extent);
+    const span = route.zoom ?? whole;
+    const moves = this.board.live && range.kind !== "fixed";
+    const live = moves && route.zoom === null;
     Object.assign(this.element.dataset, { from: String(span.from), to: String(span.to), live: String(live) });
-    for (const panel of this.panels) panel.show(span, live);
+    for (const panel of this.panels) panel.show(span, contains(whole, span) ? whole : span, moves);
     const { canGoBack, canGoForward } = this.router;
     this.toolbar.show({ range, span, zoomed: route.zoom !== null, canGoBack, canGoForward });
     if (route.zoom) setText(this.spoken, `Showing ${formatSpan(span.from, span.to, this.board.utc)}`);
@@ -117,11 +123,12 @@ export class Dashboard {
     this.extent = { from: Math.min(...found.map((extent) => extent.from)), to };
   }
 
-  /** Points came: a live board moves on, any other draws again what they may have changed. */
+  /** Points came: the board moves on. A closer look stays where it is, but holds its bytes again when files changed. */
   private follow(): void {
     if (this.ended) return;
     if (this.extent && this.board.live) this.extent = { ...this.extent, to: this.now };
-    if (this.router.current.zoom === null) this.show(this.router.current);
+    if (this.router.current.zoom === null || this.filesChanged) this.show(this.router.current);
+    this.filesChanged = false;
   }
 
   /** Escape resets from anywhere but a control that has its own use for it. */

@@ -26,6 +26,8 @@ export class Panel {
   private readonly width = h("span", { class: "bucket" });
   private data: Aligned = { times: [], values: [] };
   private span: Span | null = null;
+  /** The whole range that this look is a part of; closer looks shall stay without requests. */
+  private range: Span | null = null;
   private live = false;
   /** What the page holds all bytes of, so that no closer look asks for more. */
   private held: Span | null = null;
@@ -33,6 +35,8 @@ export class Panel {
   private again = false;
   private ended = false;
   private visible = true;
+  /** Something came while nobody could see it. */
+  private missed = false;
   private readonly sight: IntersectionObserver;
 
   constructor(
@@ -73,15 +77,19 @@ export class Panel {
     });
     this.sight = new IntersectionObserver((entries) => {
       this.visible = entries.at(-1)?.isIntersecting ?? true;
-      if (this.visible) this.refresh();
+      if (this.visible && this.missed) this.refresh();
     }, { rootMargin: "200px" });
     this.sight.observe(this.element);
     this.overlay.replaceChildren(h("div", { class: "skeleton", "aria-hidden": "true" }), h("span", { class: "quiet" }, "Loading…"));
   }
 
-  /** Shows a span: at once with the points at hand, then with its own. `live`: its end is now, and moves. */
-  show(span: Span, live: boolean): void {
+  /**
+   * Shows a span: at once with the points at hand, then with its own. `range` is what it is a part of; `live`: the
+   * range's end is now, and moves.
+   */
+  show(span: Span, range: Span, live: boolean): void {
     this.span = span;
+    this.range = range;
     this.live = live;
     this.chart.setSpan(span);
     this.refresh();
@@ -106,7 +114,8 @@ export class Panel {
       return;
     }
     // Out of sight the first answer is enough; the next comes when it is seen.
-    if (!this.span || (!this.visible && this.element.dataset["state"] !== "loading")) return;
+    this.missed = !this.visible && this.element.dataset["state"] !== "loading";
+    if (!this.span || this.missed) return;
     this.busy = true;
     void this.answer(this.span).finally(() => {
       this.busy = false;
@@ -130,7 +139,7 @@ export class Panel {
       this.element.dataset["bucket"] = formatDuration(bucket);
       if (lines === 0) await this.empty(span);
       else this.setState("ready");
-      await this.prefetch(span);
+      await this.prefetch(this.range ?? span);
     } catch (error) {
       if (!this.ended) this.fail(error);
     }
@@ -158,7 +167,7 @@ export class Panel {
     this.legend.setLines(lines);
     this.chart.show(lines, this.data, this.span ?? { from: 0, to: 1 });
     const current = valuesAt(this.data.values, null);
-    this.legend.setValues(current);
+    this.legend.setValues(valuesAt(this.data.values, this.chart.row));
     const spoken = lines.slice(0, 4).map(({ label }, number) => `${label} ${formatValue(current[number], this.spec.unit)}`);
     const where = this.span ? formatSpan(this.span.from, this.span.to, this.board.utc) : "";
     this.plot.setAttribute("aria-label", `${this.spec.title}, ${where}. ${spoken.join(", ")}`);
@@ -166,12 +175,12 @@ export class Panel {
   }
 
   /** Fetches, after the first look at a range, all that closer looks will need. */
-  private async prefetch(span: Span): Promise<void> {
-    if (!contains(this.held, span)) {
-      const text = queryText(this.spec, bucketsAround(span, this.spec.interval), this.spec.interval);
+  private async prefetch(range: Span): Promise<void> {
+    if (!contains(this.held, range)) {
+      const text = queryText(this.spec, bucketsAround(range, this.spec.interval), this.spec.interval);
       delete this.element.dataset["prefetched"];
       const cost = await this.source.prefetch(text, this.board.database);
-      this.held = this.live ? { ...span, to: Infinity } : span;
+      this.held = this.live ? { ...range, to: Infinity } : range;
       if (cost.requests > 0) this.stats.showAhead(cost);
     }
     this.element.dataset["prefetched"] = "true";

@@ -81,6 +81,8 @@ export class QueryPage {
     this.answered = { text, database };
     this.router.go({ query: { text, database } });
     try {
+      // The replica follows what it is asked for; a name that is none would leave it waiting.
+      if (database !== "" && (await this.source.presence(database)) === "missing") throw new IsopointError("request", `database not found: ${database}`);
       const result = await this.source.query(text, database, running.signal);
       if (this.running !== running) return;
       remember({ text, database });

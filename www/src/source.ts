@@ -17,7 +17,7 @@ export class Source {
   }
 
   query(text: string, database: string, signal?: AbortSignal): Promise<QueryResult> {
-    return this.engine.query(text, { database, ...(signal ? { signal } : {}) });
+    return this.engine.query(text, { ...(database === "" ? {} : { database }), ...(signal ? { signal } : {}) });
   }
 
   /** Fetches what a query reads, so that every narrower or finer one is answered without a request. */
