@@ -2,7 +2,12 @@
 //!
 //! A change is a [`Command`]; the store logs it and applies it in the same order as writes.
 
-use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_WEEK};
+mod state;
+mod wire;
+
+pub use state::{AUTOGEN, Catalog, DatabaseEntry, PolicyEntry, ShardEntry};
+
+use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_WEEK, TimeRange, Timestamp};
 use thiserror::Error;
 
 /// A change of the catalog.
@@ -85,3 +90,39 @@ pub const fn default_shard_duration(duration: i64) -> i64 {
         NANOS_PER_HOUR
     }
 }
+
+/// The shard duration a policy really gets: 0 asks for the default, and none is below an hour.
+pub const fn shard_duration(given: i64, duration: i64) -> i64 {
+    match given {
+        0 => default_shard_duration(duration),
+        given if given < NANOS_PER_HOUR => NANOS_PER_HOUR,
+        given => given,
+    }
+}
+
+/// Nanoseconds from Monday 0001-01-01, from which InfluxDB counts shards, to 1970-01-01.
+const SHARD_ORIGIN_NANOS: i128 = 62_135_596_800 * 1_000_000_000;
+
+/// The range of the shard that holds `time`: a multiple of the shard duration from Monday 0001-01-01 on, cut to the
+/// instants that points may have.
+pub fn shard_range(time: i64, shard_duration: i64) -> TimeRange {
+    let (time, width) = (i128::from(time), i128::from(shard_duration.max(1)));
+    let start = (time + SHARD_ORIGIN_NANOS).div_euclid(width) * width - SHARD_ORIGIN_NANOS;
+    let clip = |nanos: i128| nanos.clamp(i128::from(Timestamp::MIN.nanos()), i128::from(Timestamp::MAX.nanos())) as i64;
+    TimeRange::new(clip(start), clip(start + width - 1))
+}
+
+/// InfluxDB's rule for names of databases and policies.
+fn check_name(name: &str) -> Result<(), CatalogError> {
+    let printable = |c: char| c == ' ' || !(c.is_control() || c.is_whitespace());
+    if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\']) || !name.chars().all(printable) {
+        return Err(CatalogError::InvalidName);
+    }
+    if name.len() > 255 {
+        return Err(CatalogError::NameTooLong);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

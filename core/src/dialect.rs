@@ -6,5 +6,7 @@
 
 pub mod exchange;
 pub mod facette;
+pub mod form;
 pub mod influx;
+pub mod json;
 pub mod route;

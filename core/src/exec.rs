@@ -1,6 +1,36 @@
 //! How a plan runs: pulled step by step over a snapshot.
+//!
+//! A plan becomes a tree of [`Source`](cursor::Source)s, which know every group they will give before a byte is read.
+//! Opening a group gives a [`Cursor`](cursor::Cursor), pulled for runs of rows: borrowed columns of a chunk or a decoded
+//! block wherever nothing has to be merged, filtered or computed. A cursor that lacks bytes says what it wants
+//! ([`Io`](cursor::Io)) and is pulled again when they are there.
+//!
+//! ```text
+//! task ─► limit ─► fill ─► aggregate ─► filter, map ─► scan ─► merge (runs of one series) ─► load (chunk, block)
+//!                          group (many series by time) ─┘
+//! ```
 
+mod accumulate;
+mod aggregate;
+mod bucket;
+mod build;
+mod cursor;
+mod eval;
 pub mod exact_sum;
+mod fill;
+pub mod fold;
+mod gaps;
+mod group;
+mod limit;
+mod load;
+mod map;
+mod merge;
+mod sample;
+mod scan;
+mod table;
 pub mod task;
+#[cfg(test)]
+mod tests;
+mod union;
 
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

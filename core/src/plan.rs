@@ -29,8 +29,8 @@ pub enum Node {
     Sample(Box<Sample>),
     Order(Box<Order>),
     Limit(Box<Limit>),
-    /// The groups of every input, in the order of the inputs. [`Frame::tags`](crate::model::Frame::tags) stay those of
-    /// the input; the position of the input is the frame's `input`.
+    /// The groups of every input, in the order of the inputs, which a frame's [`input`](crate::model::Frame::input)
+    /// tells apart.
     Union(Vec<Self>),
 }
 
@@ -54,9 +54,11 @@ pub struct Scan {
 /// Which measurements a scan reads, each as its own groups.
 #[derive(Clone, Debug)]
 pub enum Measurements {
+    /// In the order of names; one named twice is read twice.
     Named(Vec<String>),
     Matching(Regex),
-    /// Exactly these series of one measurement (canonical keys), whatever the predicate.
+    /// Exactly these series of one measurement (canonical keys), in this order. One that does not exist is a group
+    /// without rows.
     Series {
         measurement: String,
         keys: Vec<Vec<u8>>,
@@ -99,8 +101,7 @@ pub struct Filter {
     pub predicate: Expr,
 }
 
-/// New columns from old ones, row by row. A row all of whose *driving* columns come out absent is dropped when
-/// `drop_empty`.
+/// New columns from old ones, row by row. A row all of whose new columns come out absent is dropped when `drop_empty`.
 #[derive(Clone, Debug)]
 pub struct Map {
     pub input: Node,
@@ -109,6 +110,7 @@ pub struct Map {
 }
 
 /// Rows of a group to one row per bucket. A bucket without any value of any call makes no row: `Fill` adds those.
+/// Columns: of each call its output, then what it carries.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub input: Node,
@@ -165,7 +167,7 @@ pub struct Call {
 }
 
 /// The functions. Types: see [`Function::result`]. A value absent in a row is not seen.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// Any type to integer.
     Count,
@@ -184,6 +186,18 @@ pub enum Function {
 }
 
 impl Function {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::First => "first",
+            Self::Last => "last",
+        }
+    }
+
     pub const fn is_selector(self) -> bool {
         matches!(self, Self::Min | Self::Max | Self::First | Self::Last)
     }
@@ -201,7 +215,7 @@ impl Function {
     }
 }
 
-/// Makes every bucket of `range` a row in every group that has any, and gives absent values a value.
+/// Makes every bucket a row in every group that has any, and gives absent values a value.
 #[derive(Clone, Debug)]
 pub struct Fill {
     pub input: Node,
@@ -214,6 +228,8 @@ pub struct Fill {
     /// Make missing buckets; without it only absent values in rows that exist are filled (InfluxQL's `fill(none)` has
     /// neither: no `Fill` node).
     pub make_rows: bool,
+    /// Make them also in groups that have no row at all (needs `first` and `last`).
+    pub empty_groups: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -225,14 +241,12 @@ pub enum FillWith {
     Value(Scalar),
 }
 
-/// One row per time over all groups of the input with equal name: column by column, values present at that time go
-/// through `function` (Facette's operators, Datadog's space aggregation). Times are those of the first group and rows
-/// are matched by position when the input is bucketed by the same `Bucket`, else by time.
+/// All groups of the input joined to one, `name`, with one row per time: column by column, the values present at that
+/// time go through `function` (Facette's operators). A time at which none is present keeps its row.
 #[derive(Clone, Debug)]
 pub struct Across {
     pub input: Node,
     pub function: Function,
-    /// Plain left-to-right float sums in input order instead of exact ones.
     pub name: String,
 }
 
@@ -257,14 +271,14 @@ pub enum SampleMethod {
     Lttb,
 }
 
-/// Reverses the order of groups (rows are already in the scan's direction).
+/// Reverses the order of the groups of everything below (rows are already in the scan's direction).
 #[derive(Clone, Debug)]
 pub struct Order {
     pub input: Node,
     pub descending: bool,
 }
 
-/// Pages of rows within each group, and of groups within each name.
+/// Pages of rows within each group, and of groups that have rows within each name.
 #[derive(Clone, Debug)]
 pub struct Limit {
     pub input: Node,

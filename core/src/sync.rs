@@ -11,4 +11,6 @@
 //! A file holds one database, and a tail one; so the right to read a database is the right to its files. [`wire`] has the
 //! formats, [`client`] the page's side as a state machine that says which bytes it wants.
 
+pub mod client;
+pub mod server;
 pub mod wire;

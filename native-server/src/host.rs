@@ -6,4 +6,4 @@ pub mod folder;
 mod map;
 pub mod writer;
 
-pub use writer::{Host, HostConfig};
+pub use writer::{Host, HostConfig, News};

@@ -5,12 +5,14 @@
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
 use crate::exec::{Budget, QueryStats};
+use crate::limits::Limits;
 use crate::model::WriteBatch;
 use crate::store::{ByteRange, Snapshot, WriteError, Written};
 use crate::time::Timestamp;
 use bytes::Bytes;
 
-/// An HTTP request, already unpacked (gzip, multipart) and within the host's body limit.
+/// An HTTP request, already unpacked and within the host's body limit: gzip is undone, and a multipart form is given as
+/// an urlencoded one (a file part counts as the field of its name when there is no plain one).
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
     /// Upper case.
@@ -31,6 +33,20 @@ pub struct ApiRequest {
 impl ApiRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the APIs need to know of the installation. One for all requests.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    pub limits: Limits,
+    /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
+    pub influx_version: String,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { limits: Limits::default(), influx_version: "1.8.10-isopoint".to_owned() }
     }
 }
 
@@ -73,4 +89,33 @@ pub trait Exchange: Send {
 
     /// How a [`Turn::Write`] or [`Turn::Command`] went, and the store as it is now.
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot);
+}
+
+/// An answer that is known at once: a head, a body, nothing else.
+#[derive(Debug)]
+pub struct Reply {
+    head: Option<Head>,
+    body: Bytes,
+}
+
+impl Reply {
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: impl Into<Bytes>) -> Self {
+        Self { head: Some(Head { status, headers, complete: true }), body: body.into() }
+    }
+}
+
+impl Exchange for Reply {
+    fn turn(&mut self, _budget: Budget) -> Turn {
+        if let Some(head) = self.head.take() {
+            return Turn::Head(head);
+        }
+        match std::mem::take(&mut self.body) {
+            body if body.is_empty() => Turn::Done(QueryStats::default()),
+            body => Turn::Chunk(body),
+        }
+    }
+
+    fn supply(&mut self, _bytes: Result<Vec<Bytes>, String>) {}
+
+    fn wrote(&mut self, _outcome: Result<Written, WriteError>, _snapshot: Snapshot) {}
 }

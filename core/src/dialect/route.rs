@@ -1,1 +1,91 @@
-//! The route table: which dialect answers a path. Native server and page share it.
+//! Which path belongs to which dialect: one table that every host asks and a test can walk.
+//!
+//! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact.
+
+use super::exchange::{ApiConfig, ApiRequest, Exchange};
+use super::influx;
+use crate::store::Snapshot;
+use std::sync::Arc;
+
+/// Every API. A path that none of them knows is refused by the first.
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE];
+
+/// The paths of one API.
+#[derive(Debug)]
+pub struct Surface {
+    pub name: &'static str,
+    pub routes: &'static [Route],
+    /// Answers what the table refuses, in the API's own words.
+    pub refuse: fn(&Call, Refusal) -> Box<dyn Exchange>,
+}
+
+/// One path, the methods it takes and what it needs.
+#[derive(Debug)]
+pub struct Route {
+    pub name: &'static str,
+    pub path: &'static str,
+    pub methods: &'static [&'static str],
+    pub privilege: Privilege,
+    pub open: fn(Call) -> Box<dyn Exchange>,
+}
+
+/// What a caller needs before a route is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privilege {
+    /// Nothing: liveness and the like.
+    Open,
+    /// To be somebody; the rights depend on what is asked (the statements of a query).
+    ByContent,
+    /// To write to the database that the request names.
+    Write,
+}
+
+/// A request on its way to a route.
+#[derive(Debug)]
+pub struct Call {
+    pub request: ApiRequest,
+    pub snapshot: Snapshot,
+    pub config: Arc<ApiConfig>,
+}
+
+/// Why no route was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    UnknownPath,
+    /// The path takes these methods.
+    WrongMethod(Vec<&'static str>),
+}
+
+/// Begins to answer a request over a frozen view of the store.
+pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Box<dyn Exchange> {
+    let call = Call { request, snapshot, config: Arc::clone(config) };
+    for surface in SURFACES {
+        let at_path = || surface.routes.iter().filter(|route| route.path == call.request.path);
+        if let Some(route) = at_path().find(|route| route.methods.contains(&call.request.method.as_str())) {
+            return (route.open)(call);
+        }
+        let methods: Vec<_> = at_path().flat_map(|route| route.methods.iter().copied()).collect();
+        if !methods.is_empty() {
+            return (surface.refuse)(&call, Refusal::WrongMethod(methods));
+        }
+    }
+    (SURFACES[0].refuse)(&call, Refusal::UnknownPath)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_and_method_lead_to_one_route() {
+        let routes: Vec<_> = SURFACES.iter().flat_map(|surface| surface.routes).collect();
+        for (at, route) in routes.iter().enumerate() {
+            assert!(route.path.starts_with('/') && !route.methods.is_empty(), "{}", route.name);
+            for other in &routes[at + 1..] {
+                assert_ne!(route.name, other.name);
+                let shared = route.methods.iter().any(|method| other.methods.contains(method));
+                assert!(route.path != other.path || !shared, "{} hides {}", route.name, other.name);
+            }
+        }
+    }
+}

@@ -1,11 +1,21 @@
 //! A query being answered: pulled step by step, so that a page stays responsive and a host reads what is needed, when
 //! it is needed.
 
+use super::bucket::Buckets;
+use super::build::build;
+use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, View, Wish};
+use super::fold::count_present;
+use super::scan::ScanSource;
+use super::table;
+use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
-use crate::model::Frame;
+use crate::model::frame::FrameColumn;
+use crate::model::{Column, Frame};
 use crate::plan::Node;
 use crate::store::{ByteRange, Snapshot};
 use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// What answering took.
@@ -68,23 +78,197 @@ pub enum QueryError {
     DatabaseNotFound(String),
     #[error("retention policy not found: {0}")]
     PolicyNotFound(String),
+    /// A function met a column whose type it does not take.
+    #[error("{} does not take {field_type} values", function.name())]
+    Argument { function: crate::plan::Function, field_type: crate::value::FieldType },
     /// The host's words for a read that failed.
     #[error("{0}")]
     Host(String),
 }
 
-/// (being written)
-pub struct QueryTask {}
+/// A plan at work on a snapshot. Dropping it ends it.
+///
+/// ```text
+/// loop { match task.step(budget)? { Need(ranges) => task.supply(read(ranges)), Frame(frame) => …, Yield => …, Done(_) => break } }
+/// ```
+pub struct QueryTask {
+    source: Arc<dyn Source>,
+    /// Groups opened, and the cursors of those not done.
+    opened: usize,
+    cursors: VecDeque<Box<dyn Cursor>>,
+    ahead: usize,
+    /// Series to count before anything else, and the scans they are of.
+    counting: Option<PointCount>,
+    /// Made, but whether the group has more is not known yet.
+    held: Option<Frame>,
+    cx: Context,
+}
+
+/// Groups opened ahead.
+const AHEAD: usize = 32;
 
 impl QueryTask {
-    pub fn new(_plan: Node, _snapshot: Snapshot, _limits: &Limits) -> Result<Self, QueryError> {
-        Ok(Self {})
+    pub fn new(plan: Node, snapshot: Snapshot, limits: &Limits) -> Result<Self, QueryError> {
+        let built = build(plan, &snapshot, limits)?;
+        Ok(Self {
+            source: built.source,
+            opened: 0,
+            cursors: VecDeque::new(),
+            ahead: 1,
+            counting: built.counts_points.then(|| PointCount::new(built.scans)),
+            held: None,
+            cx: Context {
+                limits: limits.clone(),
+                stats: QueryStats::default(),
+                io: Io::default(),
+                memory: Memory::new(limits.query_memory),
+                budget: 0,
+                most_points: 0,
+                pages: Map::default(),
+            },
+        })
     }
 
-    pub fn step(&mut self, _budget: Budget) -> Result<Step, QueryError> {
-        Ok(Step::Done(QueryStats::default()))
+    /// Works until it needs bytes, has a frame, has spent the budget, or is done; then says `Done` again and again.
+    /// After an error the task is of no use.
+    pub fn step(&mut self, budget: Budget) -> Result<Step, QueryError> {
+        self.cx.budget = budget.rows.max(1);
+        if let Some(counting) = &mut self.counting {
+            match counting.next(&mut self.cx)? {
+                Some(wait) => return Ok(self.wait(wait)),
+                None => self.counting = None,
+            }
+        }
+        loop {
+            self.open_ahead()?;
+            let Some(cursor) = self.cursors.front_mut() else {
+                let last = self.held.take();
+                return Ok(last.map_or(Step::Done(self.cx.stats), Step::Frame));
+            };
+            match cursor.next(&mut self.cx)? {
+                Poll::Rows => {
+                    let header = &self.source.groups()[self.opened - self.cursors.len()];
+                    let frame = frame(header, &self.cursors[0].rows());
+                    self.cx.stats.rows_out += frame.times.len() as u64;
+                    if let Some(mut before) = self.held.replace(frame) {
+                        before.more = true;
+                        return Ok(Step::Frame(before));
+                    }
+                }
+                Poll::End => {
+                    self.cursors.pop_front();
+                    if let Some(last) = self.held.take() {
+                        return Ok(Step::Frame(last));
+                    }
+                }
+                Poll::Need => {
+                    self.ahead = (self.ahead * 2).min(AHEAD);
+                    self.open_ahead()?;
+                    return Ok(self.wait(Poll::Need));
+                }
+                Poll::Summary => {}
+                Poll::Yield => return Ok(Step::Yield),
+            }
+        }
     }
 
     /// The bytes that [`Step::Need`] asked for, in its order.
-    pub fn supply(&mut self, _bytes: Vec<Bytes>) {}
+    pub fn supply(&mut self, bytes: Vec<Bytes>) {
+        self.cx.io.supply(bytes);
+    }
+
+    pub const fn stats(&self) -> QueryStats {
+        self.cx.stats
+    }
+
+    fn wait(&mut self, wait: Poll) -> Step {
+        match wait {
+            Poll::Need => Step::Need(self.cx.io.ask(&mut self.cx.stats)),
+            _ => Step::Yield,
+        }
+    }
+
+    fn open_ahead(&mut self) -> Result<(), QueryError> {
+        while self.opened < self.source.groups().len() && self.cursors.len() < self.ahead {
+            if !self.cursors.is_empty() && !self.cx.io.has_room() {
+                break;
+            }
+            let mut cursor = self.source.open(self.opened, None);
+            if self.ahead > 1 {
+                cursor.prefetch(&mut self.cx)?;
+            }
+            self.cursors.push_back(cursor);
+            self.opened += 1;
+        }
+        Ok(())
+    }
+}
+
+fn frame(header: &Header, rows: &Rows<'_>) -> Frame {
+    let mut columns = Vec::with_capacity(header.columns.len());
+    for (def, view) in header.columns.iter().zip(&rows.columns) {
+        let mut column = Column::new(def.field_type);
+        table::extend(&mut column, *view, rows.from, rows.to);
+        columns.push(FrameColumn { name: def.name.clone(), column });
+    }
+    Frame {
+        name: (*header.name).to_owned(),
+        input: header.input,
+        tags: header.tags.to_vec(),
+        times: rows.times().to_vec(),
+        columns,
+        more: false,
+        notices: Vec::new(),
+    }
+}
+
+/// Finds the most points that any one series of some scans has.
+struct PointCount {
+    scans: Vec<Arc<ScanSource>>,
+    scan: usize,
+    group: usize,
+    cursor: Option<Box<dyn Cursor>>,
+    points: u64,
+    /// Counts are all that is wanted.
+    wish: Arc<Wish>,
+}
+
+impl PointCount {
+    fn new(scans: Vec<Arc<ScanSource>>) -> Self {
+        let wish = Arc::new(Wish { buckets: Buckets::Whole, values_of: Vec::new() });
+        Self { scans, scan: 0, group: 0, cursor: None, points: 0, wish }
+    }
+
+    /// `None` when all are counted; else what to wait for.
+    fn next(&mut self, cx: &mut Context) -> Result<Option<Poll>, QueryError> {
+        while let Some(scan) = self.scans.get(self.scan) {
+            if self.group == scan.groups().len() {
+                (self.scan, self.group) = (self.scan + 1, 0);
+                continue;
+            }
+            let cursor =
+                self.cursor.get_or_insert_with(|| scan.open(self.group, scan.lone_field().map(|_| &self.wish)));
+            match cursor.next(cx)? {
+                Poll::Rows => {
+                    let rows = cursor.rows();
+                    self.points += match scan.lone_field().map(|at| rows.columns[at]) {
+                        Some(View::Column(column)) => count_present(column.present.as_ref(), rows.from..rows.to) as u64,
+                        Some(_) => 0,
+                        None => rows.len() as u64,
+                    };
+                }
+                Poll::Summary => {
+                    let column = scan.lone_field().zip(cursor.summary()).and_then(|(at, all)| all.columns[at].as_ref());
+                    self.points += column.map_or(0, |column| column.count);
+                }
+                Poll::End => {
+                    cx.most_points = cx.most_points.max(self.points);
+                    (self.cursor, self.points) = (None, 0);
+                    self.group += 1;
+                }
+                wait => return Ok(Some(wait)),
+            }
+        }
+        Ok(None)
+    }
 }

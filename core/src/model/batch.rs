@@ -12,7 +12,7 @@ use std::hash::BuildHasher as _;
 /// A field's value as it lies in a batch: 8 bytes of payload, or a range of the batch's text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Index into [`WriteBatch::fields`].
+    /// The field's slot in the batch: see [`WriteBatch::field_name`].
     pub field: u32,
     pub field_type: FieldType,
     /// Float bits, integer, unsigned, 0 or 1; for a string `offset << 32 | length` into the batch's text.
@@ -22,7 +22,7 @@ pub struct Cell {
 /// One point: a series, a time and a run of cells. A field named twice: the later cell wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// Index into [`WriteBatch::series`].
+    /// The series' slot in the batch: see [`WriteBatch::series_key`].
     pub series: u32,
     pub time: i64,
     pub first_cell: u32,
@@ -54,6 +54,13 @@ struct SeriesEntry {
     measurement: u32,
 }
 
+/// The bytes by which a writer names a series, before escapes are undone and tags sorted.
+#[derive(Clone, Copy, Debug)]
+struct WireKey {
+    text: Span,
+    series: u32,
+}
+
 /// Columns of points to write; see the module.
 #[derive(Clone, Debug, Default)]
 pub struct WriteBatch {
@@ -61,15 +68,21 @@ pub struct WriteBatch {
     text: Vec<u8>,
     measurements: Vec<Span>,
     series: Vec<SeriesEntry>,
+    wire_keys: Vec<WireKey>,
     fields: Vec<FieldName>,
     pub rows: Vec<Row>,
     pub cells: Vec<Cell>,
     by_key: Map<u64, u32>,
+    by_wire_key: Map<u64, u32>,
     by_field: Map<u64, u32>,
     by_measurement: Map<u64, u32>,
     scratch: Vec<u8>,
     last_series: u32,
+    /// The wire key that is tried first: writers go through their series in the same order again and again.
+    next_wire_key: u32,
     guess: u32,
+    /// Length of `text` before the point last begun.
+    row_text: usize,
 }
 
 impl WriteBatch {
@@ -83,10 +96,12 @@ impl WriteBatch {
         self.text.clear();
         self.measurements.clear();
         self.series.clear();
+        self.wire_keys.clear();
         self.fields.clear();
         self.rows.clear();
         self.cells.clear();
         self.by_key.clear();
+        self.by_wire_key.clear();
         self.by_field.clear();
         self.by_measurement.clear();
     }
@@ -144,14 +159,14 @@ impl WriteBatch {
     }
 
     /// The slot of a series given its tags **sorted by key, without empty values and without repeats**.
-    pub fn intern_series<'a>(&mut self, measurement: &str, tags: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> u32 {
+    pub fn intern_series<'a>(
+        &mut self,
+        measurement: &'a str,
+        tags: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    ) -> u32 {
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
-        push_text(measurement.as_bytes(), &mut key);
-        for (name, value) in tags {
-            push_text(name, &mut key);
-            push_text(value, &mut key);
-        }
+        push_key(measurement, tags, &mut key);
         let slot = self.intern_key(measurement, &key);
         self.scratch = key;
         slot
@@ -181,16 +196,64 @@ impl WriteBatch {
         slot
     }
 
+    /// The series whose [wire key](Self::remember_wire_key) `line` begins with, a blank after it; and the key's length.
+    pub fn series_of_line(&mut self, line: &[u8]) -> Option<(u32, usize)> {
+        let begins = |key: &WireKey, names: &[u8]| {
+            let length = key.text.len as usize;
+            line.get(length) == Some(&b' ') && line.starts_with(key.text.of(names))
+        };
+        for guess in [self.next_wire_key, self.next_wire_key.wrapping_sub(1)] {
+            if let Some(key) = self.wire_keys.get(guess as usize).filter(|key| begins(key, &self.names)) {
+                self.next_wire_key = guess + 1;
+                return Some((key.series, key.text.len as usize));
+            }
+        }
+        let end = memchr::memchr(b' ', line)?;
+        let mut hash = BuildHasher::default().hash_one(&line[..end]);
+        while let Some(slot) = self.by_wire_key.get(&hash) {
+            let key = self.wire_keys[*slot as usize];
+            if key.text.len as usize == end && begins(&key, &self.names) {
+                self.next_wire_key = *slot + 1;
+                return Some((key.series, end));
+            }
+            hash = hash.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Keeps the bytes by which a series is named on a wire, so that they are taken apart once. They must hold no blank.
+    pub fn remember_wire_key(&mut self, key: &[u8], series: u32) {
+        let mut hash = BuildHasher::default().hash_one(key);
+        while self.by_wire_key.contains_key(&hash) {
+            hash = hash.wrapping_add(1);
+        }
+        let slot = self.wire_keys.len() as u32;
+        let text = store_name(key, &mut self.names);
+        self.wire_keys.push(WireKey { text, series });
+        self.by_wire_key.insert(hash, slot);
+        self.next_wire_key = slot + 1;
+    }
+
     /// Begins a point of `series`; add its fields with [`push_value`](Self::push_value).
     pub fn begin_row(&mut self, series: u32, time: i64) {
+        self.row_text = self.text.len();
+        // Points mostly name the fields of the point before.
+        if let Some(cell) = self.rows.last().and_then(|row| self.cells.get(row.first_cell as usize)) {
+            self.guess = cell.field;
+        }
         self.rows.push(Row { series, time, first_cell: self.cells.len() as u32, cells: 0 });
     }
 
     /// Adds a field to the point last begun.
     pub fn push_value(&mut self, name: &str, value: Value<'_>) {
         let series = self.rows.last().expect("begin_row comes before push_value").series;
-        let measurement = self.series[series as usize].measurement;
-        let field = self.intern_field(measurement, name);
+        let field = self.intern_field(self.measurement_slot(series), name);
+        self.push_cell(field, value);
+    }
+
+    /// Adds a field to the point last begun, by the slot that [`intern_field`](Self::intern_field) gave.
+    #[inline]
+    pub fn push_cell(&mut self, field: u32, value: Value<'_>) {
         let (field_type, bits) = match value {
             Value::Float(value) => (FieldType::Float, crate::value::canonical(value).to_bits()),
             Value::Integer(value) => (FieldType::Integer, value as u64),
@@ -203,13 +266,14 @@ impl WriteBatch {
             }
         };
         self.cells.push(Cell { field, field_type, bits });
-        self.rows.last_mut().expect("checked above").cells += 1;
+        self.rows.last_mut().expect("begin_row comes before a cell").cells += 1;
     }
 
-    /// Takes the point last begun back, with its fields.
+    /// Takes the point last begun back, with its fields. Names it brought stay known.
     pub fn abandon_row(&mut self) {
         if let Some(row) = self.rows.pop() {
             self.cells.truncate(row.first_cell as usize);
+            self.text.truncate(self.row_text);
         }
     }
 
@@ -233,9 +297,14 @@ impl WriteBatch {
         slot
     }
 
-    /// Points of a measurement mostly name the same fields in the same order: the field after the last one found is
-    /// tried before the map.
-    fn intern_field(&mut self, measurement: u32, name: &str) -> u32 {
+    /// The slot of a series' measurement.
+    pub fn measurement_slot(&self, series: u32) -> u32 {
+        self.series[series as usize].measurement
+    }
+
+    /// The slot of a field of a measurement. Points of a measurement mostly name the same fields in the same order: the
+    /// field after the last one found is tried before the map.
+    pub fn intern_field(&mut self, measurement: u32, name: &str) -> u32 {
         if let Some(field) = self.fields.get(self.guess as usize)
             && field.measurement == measurement
             && field.name.of(&self.names) == name.as_bytes()
@@ -258,6 +327,26 @@ impl WriteBatch {
         self.by_field.insert(hash, slot);
         self.guess = slot + 1;
         slot
+    }
+}
+
+/// Appends a canonical key (see [`super::series`]). Texts are first written as they are: the two bytes to escape are all
+/// but unheard of, and one look over the whole key is cheaper than one at every text.
+fn push_key<'a>(measurement: &'a str, tags: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone, out: &mut Vec<u8>) {
+    const HIGHEST_ESCAPED: u8 = 1;
+    let texts = || std::iter::once(measurement.as_bytes()).chain(tags.clone().flat_map(|(name, value)| [name, value]));
+    let start = out.len();
+    let mut closed = 0_usize;
+    for text in texts() {
+        out.extend_from_slice(text);
+        out.push(0);
+        closed += 1;
+    }
+    // Counted in bytes, which vectors hold many of.
+    let special = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(*byte <= HIGHEST_ESCAPED)).sum::<u8>();
+    if out[start..].chunks(128).map(|bytes| usize::from(special(bytes))).sum::<usize>() > closed {
+        out.truncate(start);
+        texts().for_each(|text| push_text(text, out));
     }
 }
 

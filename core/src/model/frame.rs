@@ -7,6 +7,8 @@ use super::column::Column;
 pub struct Frame {
     /// The measurement, or what the dialect names a result.
     pub name: String,
+    /// Which input of the plan's outermost [`Union`](crate::plan::Node::Union) the group is of; else 0.
+    pub input: usize,
     /// The tags the group was made by, in key order.
     pub tags: Vec<(String, String)>,
     /// Nanoseconds since the epoch, one a row.

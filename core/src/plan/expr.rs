@@ -35,6 +35,18 @@ impl Scalar {
     }
 }
 
+impl From<Value<'_>> for Scalar {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Float(value) => Self::Float(value),
+            Value::Integer(value) => Self::Integer(value),
+            Value::Unsigned(value) => Self::Unsigned(value),
+            Value::Boolean(value) => Self::Boolean(value),
+            Value::String(value) => Self::String(value.to_owned()),
+        }
+    }
+}
+
 /// An expression. An absent operand makes an absent result, except where a comparison says otherwise.
 #[derive(Clone, Debug)]
 pub enum Expr {

@@ -5,9 +5,10 @@
 //!                 └── index: Measurement > series, tags
 //! ```
 
-use super::blockfile::{BlockEntry, FileIndex};
+use super::block::BlockEntry;
+use super::blockfile::FileIndex;
 use super::layout::FileName;
-use super::memtable::Chunk;
+use super::memtable::{Chunk, FrozenMemtable};
 use crate::codec::DecodeError;
 use crate::hash::Map;
 use crate::index::{DatabaseIndex, SeriesId};
@@ -55,22 +56,25 @@ pub struct Shard {
     /// Memtables, oldest first, all later than the files.
     pub memtables: Vec<Arc<FrozenMemtable>>,
     /// The type of every field: measurement, field.
-    pub fields: Arc<BTreeMap<String, BTreeMap<String, FieldType>>>,
+    pub fields: Arc<Fields>,
 }
+
+/// The type of every field of a shard: measurement, field.
+pub type Fields = BTreeMap<String, BTreeMap<String, FieldType>>;
 
 /// A live block file and where the database's series are in it.
 #[derive(Debug)]
 pub struct BlockFile {
     pub name: FileName,
+    /// Bytes of the file.
+    pub len: u64,
+    /// The memtable it was flushed from: a later file has a higher number.
+    pub sequence: u64,
+    /// Of the file's bytes, as in its name.
+    pub hash: u128,
     pub index: FileIndex,
     /// Slot of each series that the file holds.
     pub slots: Map<SeriesId, u32>,
-}
-
-/// One memtable's chunks of one shard.
-#[derive(Debug, Default)]
-pub struct FrozenMemtable {
-    pub chunks: Map<SeriesId, Vec<Arc<Chunk>>>,
 }
 
 /// Points of one series from one place, in the order they were written: a later run's value wins.
@@ -115,13 +119,13 @@ impl Shard {
         let mut runs = Vec::new();
         for file in &self.files {
             if let Some(slot) = file.slots.get(&series) {
-                let entries = file.index.blocks(*slot)?;
-                runs.extend(entries.into_iter().map(|entry| Run::Block { file: Arc::clone(file), entry }));
+                for entry in file.index.blocks(*slot)? {
+                    runs.push(Run::Block { file: Arc::clone(file), entry: entry? });
+                }
             }
         }
         for memtable in &self.memtables {
-            let chunks = memtable.chunks.get(&series).into_iter().flatten();
-            runs.extend(chunks.map(|chunk| Run::Chunk(Arc::clone(chunk))));
+            runs.extend(memtable.chunks(series).iter().map(|chunk| Run::Chunk(Arc::clone(chunk))));
         }
         Ok(runs)
     }

@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn rubbish_is_refused() {
-        for bytes in [&b"\0\0\0\0"[..], b"\x01\0\0\0\x09", b"\x02\0\0\0\x01\0", b"\x02\0\0\0\x02{", b"\xff\xff\xff\xff"] {
+        for bytes in [&b"\0\0\0\0"[..], b"\x01\0\0\0\x09", b"\x02\0\0\0\x01\0", b"\x02\0\0\0\x02{", b"\xff\xff\xff\xff"]
+        {
             assert!(read_frame(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -119,6 +119,19 @@ impl Files {
         Ok(())
     }
 
+    /// Cuts a log to `len` bytes, durably. One that is not there or no longer than that is left alone.
+    pub fn truncate(&self, name: &FileName, len: u64) -> io::Result<()> {
+        let file = match File::options().write(true).open(self.path(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        if file.metadata()?.len() > len {
+            file.set_len(len)?;
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
     pub fn delete(&self, name: &FileName) -> io::Result<()> {
         // Mapped before it goes, for the snapshots that name it; a file already gone has no reader.
         let _ = self.whole(name);
@@ -155,6 +168,11 @@ impl LogFiles {
     }
 
     pub fn append(&mut self, files: &Files, name: &FileName, bytes: &[u8]) -> io::Result<()> {
+        self.file(files, name)?.write_all(bytes)
+    }
+
+    /// The log, opened once; its name in the folder is durable from then on.
+    fn file(&mut self, files: &Files, name: &FileName) -> io::Result<&mut File> {
         if !self.open.contains_key(name) {
             let path = files.path(name);
             let folder = path.parent().expect("a name lies below the root");
@@ -164,13 +182,13 @@ impl LogFiles {
             files.sync_parents(folder)?;
             self.open.insert(name.clone(), file);
         }
-        self.open.get_mut(name).expect("opened above").write_all(bytes)
+        Ok(self.open.get_mut(name).expect("opened above"))
     }
 
     /// Makes a log durable now, later or never, as the policy says.
-    pub fn sync(&mut self, name: &FileName) -> io::Result<()> {
+    pub fn sync(&mut self, files: &Files, name: &FileName) -> io::Result<()> {
         match self.fsync {
-            Fsync::Always => self.open.get(name).map_or(Ok(()), File::sync_data),
+            Fsync::Always => self.file(files, name)?.sync_data(),
             Fsync::Interval => {
                 if !self.unsynced.contains(name) {
                     self.unsynced.push(name.clone());
@@ -234,7 +252,7 @@ mod tests {
         let name = FileName::new("wal/00000001.wal");
         for part in [&b"ab"[..], b"cd"] {
             logs.append(&files, &name, part).unwrap();
-            logs.sync(&name).unwrap();
+            logs.sync(&files, &name).unwrap();
         }
         assert_eq!(&files.read_log(&name).unwrap()[..], b"abcd");
     }

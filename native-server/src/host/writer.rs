@@ -11,18 +11,20 @@ use crate::config::Fsync;
 use bytes::Bytes;
 use isopoint_core::catalog::Command;
 use isopoint_core::model::WriteBatch;
-use isopoint_core::store::recover::{Recovery, RecoveryReport, RecoveryStep};
+use isopoint_core::store::snapshot::Database;
 use isopoint_core::store::{
-    Action, ByteRange, Event, Snapshot, Store, StoreConfig, StoreStats, WriteError, WriteId, Written,
+    Action, ByteRange, Event, FileName, Recovery, RecoveryReport, RecoveryStep, Snapshot, Store, StoreConfig, StoreStats,
+    WriteError, WriteId, Written,
 };
 use std::collections::HashMap;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 /// Requests that may wait for the writer before a sender has to.
 const QUEUE: usize = 1024;
@@ -44,7 +46,20 @@ pub struct Host {
 struct Shared {
     store: Mutex<Store>,
     files: Files,
+    news: broadcast::Sender<News>,
 }
+
+/// What followers of a database are told.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// Points became visible; see [`Action::Publish`].
+    Points { database: Arc<str>, policy: Arc<str>, memtable: u64, points: Bytes },
+    /// Files or the catalog changed.
+    Files,
+}
+
+/// News a follower may lag behind; one that lags further has to begin again.
+const NEWS_KEPT: usize = 1024;
 
 type Outcome = Result<Written, WriteError>;
 
@@ -62,7 +77,7 @@ impl Host {
         let folder = Folder::open(path)?;
         let files = Files::new(path);
         let (store, report) = recover(&files, config.store).map_err(|error| format!("{}: {error}", path.display()))?;
-        let shared = Arc::new(Shared { store: Mutex::new(store), files });
+        let shared = Arc::new(Shared { store: Mutex::new(store), files, news: broadcast::Sender::new(NEWS_KEPT) });
         let (sender, receiver) = sync_channel(QUEUE);
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -101,6 +116,23 @@ impl Host {
         self.store().snapshot()
     }
 
+    /// A database, the first memtable that is not in files, and what happens from now on. What happened just before may
+    /// be told once more; that does no harm, since the same points say the same.
+    pub fn follow(&self, database: &str) -> Option<(Arc<Database>, u64, broadcast::Receiver<News>)> {
+        let mut store = self.store();
+        let news = self.shared.news.subscribe();
+        store.publish(true);
+        let view = store.snapshot().database(database).cloned()?;
+        Some((view, store.first_memtable(), news))
+    }
+
+    /// A database and the first memtable that is not in files.
+    pub fn database(&self, database: &str) -> Option<(Arc<Database>, u64)> {
+        let mut store = self.store();
+        let view = store.snapshot().database(database).cloned()?;
+        Some((view, store.first_memtable()))
+    }
+
     pub fn stats(&self) -> StoreStats {
         self.store().stats()
     }
@@ -116,7 +148,7 @@ impl Host {
     }
 
     /// The whole of a block file.
-    pub fn file(&self, name: &isopoint_core::store::FileName) -> io::Result<Bytes> {
+    pub fn file(&self, name: &FileName) -> io::Result<Bytes> {
         self.shared.files.whole(name)
     }
 
@@ -148,11 +180,11 @@ impl Shared {
 
 fn recover(files: &Files, config: StoreConfig) -> Result<(Store, RecoveryReport), String> {
     let listing = files.list().map_err(|error| error.to_string())?;
-    let mut recovery = Recovery::new(config, listing);
+    let mut recovery = Recovery::new(config, clock::now(), listing);
     loop {
-        match recovery.step(clock::now()).map_err(|error| error.to_string())? {
+        match recovery.step().map_err(|error| error.to_string())? {
             RecoveryStep::Need(ranges) => {
-                let read = |range: &ByteRange| match range.file.as_str().ends_with(".blk") {
+                let read = |range: &ByteRange| match range.file.is_block() {
                     true => files.read(range),
                     false => files.read_log(&range.file).map(|whole| {
                         let end = (range.offset + u64::from(range.len)).min(whole.len() as u64);
@@ -162,7 +194,7 @@ fn recover(files: &Files, config: StoreConfig) -> Result<(Store, RecoveryReport)
                 let bytes = ranges.iter().map(read).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
                 recovery.supply(bytes);
             }
-            RecoveryStep::Ready(store, report) => return Ok((*store, report)),
+            RecoveryStep::Done(store, report) => return Ok((*store, report)),
         }
     }
 }
@@ -172,7 +204,13 @@ struct Writer {
     receiver: Receiver<Message>,
     sender: SyncSender<Message>,
     logs: LogFiles,
-    waiting: HashMap<WriteId, oneshot::Sender<Outcome>>,
+    waiting: HashMap<WriteId, Waiter>,
+}
+
+struct Waiter {
+    reply: oneshot::Sender<Outcome>,
+    /// It changes the catalog, which followers are told.
+    command: bool,
 }
 
 impl Writer {
@@ -180,7 +218,7 @@ impl Writer {
         let mut stopping = false;
         loop {
             self.act();
-            if stopping && self.shared.store().idle() {
+            if stopping && self.shared.store().is_idle() {
                 return;
             }
             match self.receiver.recv_timeout(self.patience()) {
@@ -214,11 +252,11 @@ impl Writer {
             match message {
                 Message::Write { database, policy, batch, reply } => {
                     let id = store.write(now, &database, policy.as_deref(), *batch);
-                    self.waiting.insert(id, reply);
+                    self.waiting.insert(id, Waiter { reply, command: false });
                 }
                 Message::Command { command, reply } => {
                     let id = store.command(now, command);
-                    self.waiting.insert(id, reply);
+                    self.waiting.insert(id, Waiter { reply, command: true });
                 }
                 Message::Job(event) => store.handle(now, event),
                 Message::Flush => store.flush(now),
@@ -234,13 +272,32 @@ impl Writer {
 
     /// Does every action there is.
     fn act(&mut self) {
+        let mut files_changed = false;
         loop {
             let action = self.shared.store().poll_action();
-            let Some(action) = action else { return };
+            let Some(action) = action else {
+                if files_changed {
+                    let _ = self.shared.news.send(News::Files);
+                }
+                return;
+            };
+            files_changed |= action_changes_files(&action);
             let event = match action {
                 Action::Append { id, file, bytes } => done(id, self.logs.append(&self.shared.files, &file, &bytes)),
-                Action::Sync { id, file } => done(id, self.logs.sync(&file)),
+                Action::Sync { id, file } => done(id, self.logs.sync(&self.shared.files, &file)),
                 Action::Put { id, file, bytes } => done(id, self.shared.files.put(&file, &bytes)),
+                Action::Truncate { id, file, len } => {
+                    self.logs.forget(&file);
+                    done(id, self.shared.files.truncate(&file, len))
+                }
+                Action::Publish { database, policy, memtable, points } => {
+                    let (database, policy) = (database.into(), policy.into());
+                    // Nobody follows any more: the store need not encode for them.
+                    if self.shared.news.send(News::Points { database, policy, memtable, points }).is_err() {
+                        self.shared.store().publish(false);
+                    }
+                    continue;
+                }
                 Action::Delete { id, file } => {
                     self.logs.forget(&file);
                     done(id, self.shared.files.delete(&file))
@@ -248,7 +305,11 @@ impl Writer {
                 Action::Run { id, job } => {
                     let sender = self.sender.clone();
                     let run = move || {
-                        let _ = sender.send(Message::Job(Event::JobDone(id, job.run())));
+                        let event = match std::panic::catch_unwind(AssertUnwindSafe(|| job.run())) {
+                            Ok(output) => Event::JobDone(id, output),
+                            Err(_) => Event::Failed(id, "a job panicked; the log says where".into()),
+                        };
+                        let _ = sender.send(Message::Job(event));
                     };
                     match std::thread::Builder::new().name("job".into()).spawn(run) {
                         Ok(_) => continue,
@@ -256,14 +317,24 @@ impl Writer {
                     }
                 }
                 Action::Ack { write, outcome } => {
-                    if let Some(reply) = self.waiting.remove(&write) {
-                        let _ = reply.send(outcome);
+                    if let Some(waiter) = self.waiting.remove(&write) {
+                        files_changed |= waiter.command;
+                        let _ = waiter.reply.send(outcome);
                     }
                     continue;
                 }
             };
             self.shared.store().handle(clock::now(), event);
         }
+    }
+}
+
+/// Whether followers must look at the manifest again once this is done.
+fn action_changes_files(action: &Action) -> bool {
+    match action {
+        Action::Sync { file, .. } | Action::Put { file, .. } => file.as_manifest().is_some(),
+        Action::Delete { file, .. } => file.is_block(),
+        _ => false,
     }
 }
 

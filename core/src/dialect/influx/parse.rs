@@ -1,1 +1,286 @@
-//! (being written)
+//! InfluxQL's text to statements, by recursive descent, with InfluxDB 1.8's grammar and error texts.
+//!
+//! Here: the token stream, errors and the choice of the statement. [`select`] has SELECT and its clauses, which other
+//! statements borrow, [`expr`] expressions, [`show`] the SHOW family, [`admin`] everything that changes something.
+//!
+//! Whether a name exists, a call is sensible or types fit is the compiler's business; what InfluxDB refuses with
+//! `error parsing query: …` is refused here.
+
+mod admin;
+mod expr;
+mod select;
+mod show;
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use super::ast::{Regex, Statement};
+use super::lexer::{Kind, Lexer, Position, Token};
+use super::params::{Param, Params};
+use crate::limits::{Exceeded, Limits};
+
+pub use expr::parse_duration;
+
+/// The statements of `text`, in order; empty statements (`;;`) are left out. `params` stand in for `$name`.
+///
+/// # Errors
+/// The first thing that InfluxDB would refuse, in its words, or a limit (`query_text`, `parser_depth`).
+pub fn parse_query(text: &str, params: &Params, limits: &Limits) -> Result<Vec<Statement>, ParseError> {
+    if text.len() > limits.query_text {
+        return Err(limit("query-text", text.len() as u64, limits.query_text as u64));
+    }
+    let mut parser = Parser::new(text, params, limits);
+    let mut statements = Vec::new();
+    let mut separated = true;
+    loop {
+        let token = parser.next();
+        match token.kind {
+            Kind::Eof => return Ok(statements),
+            Kind::Semicolon => separated = true,
+            _ if !separated => return Err(found(&token, ";")),
+            _ => {
+                parser.unscan();
+                statements.push(parser.statement()?);
+                separated = false;
+            }
+        }
+    }
+}
+
+/// Why a text is not InfluxQL. `Display` is InfluxDB's text without its prefix `error parsing query: `.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text}")]
+pub struct ParseError {
+    text: String,
+    position: Option<Position>,
+}
+
+impl ParseError {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), position: None }
+    }
+
+    fn at(mut text: String, at: Position) -> Self {
+        text.push_str(" at line ");
+        push_number(at.line.saturating_add(1).into(), &mut text);
+        text.push_str(", char ");
+        push_number(at.char.saturating_add(1).into(), &mut text);
+        Self { text, position: Some(at) }
+    }
+
+    /// For a name in `tz('…')` that no zone has.
+    pub fn unknown_zone(name: &str) -> Self {
+        Self::new(["unable to find time zone ", name].concat())
+    }
+
+    /// Where it went wrong, when InfluxDB says so too.
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+}
+
+/// `found <token>, expected <expected> at …`
+fn found(token: &Token<'_>, expected: &str) -> ParseError {
+    found_as(token.shown(), token.at, expected)
+}
+
+fn found_as(shown: &str, at: Position, expected: &str) -> ParseError {
+    ParseError::at(["found ", shown, ", expected ", expected].concat(), at)
+}
+
+fn limit(limit: &'static str, asked: u64, allowed: u64) -> ParseError {
+    ParseError::new(Exceeded { limit, asked, allowed }.to_string())
+}
+
+fn push_number(number: u64, out: &mut String) {
+    out.push_str(&number.to_string());
+}
+
+type Result<T, E = ParseError> = std::result::Result<T, E>;
+
+/// How many tokens the parser can look back.
+const RING: usize = 3;
+
+/// The token stream. It looks back exactly as far as InfluxDB's, and a look at the next character (which decides
+/// whether a regular expression follows) passes over the tokens that were put back, as there: some odd error texts
+/// come from that.
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    params: &'a Params,
+    ring: [Token<'a>; RING],
+    last: usize,
+    unscanned: usize,
+    depth: u32,
+    max_depth: u32,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, params: &'a Params, limits: &Limits) -> Self {
+        let none = Token { kind: Kind::Illegal, at: Position::default(), text: Cow::Borrowed(""), span: 0..0 };
+        Self {
+            lexer: Lexer::new(text),
+            params,
+            ring: [none.clone(), none.clone(), none],
+            last: 0,
+            unscanned: 0,
+            depth: 0,
+            max_depth: limits.parser_depth,
+        }
+    }
+
+    /// The next token, be it blank or comment.
+    fn scan(&mut self) -> Token<'a> {
+        self.scan_with(Lexer::scan)
+    }
+
+    /// The next token that means something.
+    fn next(&mut self) -> Token<'a> {
+        loop {
+            let token = self.scan();
+            if !matches!(token.kind, Kind::Space | Kind::Comment) {
+                return token;
+            }
+        }
+    }
+
+    fn scan_with(&mut self, scan: fn(&mut Lexer<'a>) -> Token<'a>) -> Token<'a> {
+        if self.unscanned > 0 {
+            self.unscanned -= 1;
+        } else {
+            let token = scan(&mut self.lexer);
+            let token = self.bind(token);
+            self.last = (self.last + 1) % RING;
+            self.ring[self.last] = token;
+        }
+        self.ring[(self.last + 2 * RING - self.unscanned) % RING].clone()
+    }
+
+    /// Puts the last token back.
+    fn unscan(&mut self) {
+        self.unscanned += 1;
+    }
+
+    /// A `$name` becomes the token of its parameter; an unknown one stays.
+    fn bind(&self, token: Token<'a>) -> Token<'a> {
+        if token.kind != Kind::BoundParam {
+            return token;
+        }
+        let Some(param) = self.params.get(token.text.strip_prefix('$').unwrap_or_default()) else {
+            return token;
+        };
+        let (kind, text) = match param {
+            Param::Ident(text) => (Kind::Ident, text.as_str()),
+            Param::String(text) => (Kind::String, text.as_str()),
+            Param::Regex(text) => (Kind::Regex, text.as_str()),
+            Param::Number(text) => (Kind::Number, text.as_str()),
+            Param::Integer(text) => (Kind::Integer, text.as_str()),
+            Param::Duration(text) => (Kind::DurationValue, text.as_str()),
+            Param::Boolean(true) => (Kind::True, ""),
+            Param::Boolean(false) => (Kind::False, ""),
+            Param::Unusable(why) => (Kind::BoundParam, why.as_str()),
+        };
+        Token { kind, text: Cow::Borrowed(text), ..token }
+    }
+
+    /// Reads the next token if it is `kind`.
+    fn accept(&mut self, kind: Kind) -> bool {
+        let accepted = self.next().kind == kind;
+        if !accepted {
+            self.unscan();
+        }
+        accepted
+    }
+
+    fn expect(&mut self, kind: Kind) -> Result<Token<'a>> {
+        let token = self.next();
+        if token.kind == kind { Ok(token) } else { Err(found(&token, kind.name())) }
+    }
+
+    fn expect_as(&mut self, kind: Kind, expected: &str) -> Result<Token<'a>> {
+        let token = self.next();
+        if token.kind == kind { Ok(token) } else { Err(found(&token, expected)) }
+    }
+
+    fn ident(&mut self) -> Result<String> {
+        Ok(self.expect_as(Kind::Ident, "identifier")?.text.into_owned())
+    }
+
+    fn string(&mut self) -> Result<Token<'a>> {
+        self.expect_as(Kind::String, "string")
+    }
+
+    /// Skips one run of blanks, but no comment.
+    fn skip_blanks(&mut self) {
+        if self.scan().kind != Kind::Space {
+            self.unscan();
+        }
+    }
+
+    /// A regular expression, if one is next.
+    fn regex(&mut self) -> Result<Option<Regex>> {
+        if matches!(self.lexer.peek(), ' ' | '\t' | '\n') {
+            self.skip_blanks();
+        }
+        match self.lexer.peek() {
+            '/' => {}
+            '$' => {
+                let kind = self.scan().kind;
+                self.unscan();
+                if kind != Kind::Regex {
+                    return Ok(None);
+                }
+            }
+            _ => return Ok(None),
+        }
+        let token = self.scan_with(Lexer::scan_regex);
+        match token.kind {
+            Kind::Regex => compiled(&token).map(Some),
+            Kind::BadRegex => Err(ParseError::at("bad regex: ".to_owned(), token.at)),
+            Kind::BadEscape => Err(ParseError::at(["bad escape: ", &token.text].concat(), token.at)),
+            _ => Err(found(&token, "regex")),
+        }
+    }
+
+    /// Counts one level of nesting; [`Parser::leave`] ends it. An error ends the parse, so needs no leaving.
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > self.max_depth {
+            return Err(limit("query-depth", self.depth.into(), self.max_depth.into()));
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    fn statement(&mut self) -> Result<Statement> {
+        let token = self.next();
+        match token.kind {
+            Kind::Select => Ok(Statement::Select(Box::new(self.select(select::Into::Optional)?))),
+            Kind::Delete => self.delete(),
+            Kind::Show => self.show(),
+            Kind::Create => self.create(),
+            Kind::Drop => self.drop_what(),
+            Kind::Explain => self.explain(),
+            Kind::Grant => self.grant(),
+            Kind::Revoke => self.revoke(),
+            Kind::Alter => self.alter(),
+            Kind::Set => self.set_password(),
+            Kind::Kill => self.kill(),
+            _ => Err(found(&token, "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL")),
+        }
+    }
+}
+
+/// The one place where an expression is checked to compile.
+fn compiled(token: &Token<'_>) -> Result<Regex> {
+    match regex_lite::Regex::new(&token.text) {
+        Ok(_) => Ok(Regex { source: token.text.clone().into_owned() }),
+        Err(why) => Err(ParseError::at(["error parsing regexp: ", &why.to_string()].concat(), token.at)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! Up to 1,024 whole numbers as a base and small residuals: the heart of times, floats, integers and lengths.
+//!
+//! | field | bytes | present |
+//! |---|---|---|
+//! | patched | 1, the value 195 | when some residuals do not fit the width |
+//! | head | 1: `order * 65 + width` | always |
+//! | first | zigzag varint: number 0 | order 1 and 2 |
+//! | slope | zigzag varint: number 1 less number 0 | order 2 |
+//! | base | zigzag varint | always |
+//! | residuals | `ceil(count * width / 8)`, see [`bits`] | always |
+//! | patches | varint count, then for each: position (u16), residual (zigzag varint) | patched |
+//!
+//! Order 0 keeps the numbers themselves, 1 their differences, 2 the differences of the differences; what is kept less
+//! `base` is the residual. The slots before the first difference hold residual 0. A patch replaces a residual (0 in
+//! its slot) that would have made all the others wider: one outlier costs a few bytes. Arithmetic wraps, so every
+//! 64-bit number can be written.
+
+use super::DecodeError;
+use super::bits::{self, VECTOR, width_of};
+use super::varint::{self, Reader, zigzag};
+
+const WIDTHS: u8 = 65;
+const PATCHED: u8 = 3 * WIDTHS;
+
+/// Numbers up to here are weighed one by one, more by a sample.
+const SHORT: usize = 128;
+
+/// Appends the bytes of each vector of `values`.
+pub fn encode_all(values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
+    let mut vector = [0; VECTOR];
+    let mut filled = 0;
+    for value in values {
+        vector[filled] = value;
+        filled += 1;
+        if filled == VECTOR {
+            encode(&vector, out);
+            filled = 0;
+        }
+    }
+    if filled > 0 {
+        encode(&vector[..filled], out);
+    }
+}
+
+/// Reads what [`encode_all`] wrote for `count` numbers, and hands them on a vector at a time.
+pub fn decode_all(reader: &mut Reader<'_>, count: usize, each: &mut dyn FnMut(&[u64])) -> Result<(), DecodeError> {
+    let mut vector = [0; VECTOR];
+    let mut left = count;
+    while left > 0 {
+        let values = &mut vector[..left.min(VECTOR)];
+        decode(reader, values)?;
+        each(values);
+        left -= values.len();
+    }
+    Ok(())
+}
+
+/// Appends one vector of at least one and at most [`VECTOR`] numbers.
+pub fn encode(values: &[u64], out: &mut Vec<u8>) {
+    let (mut short, mut full);
+    let residuals = if values.len() <= SHORT {
+        short = [0; SHORT];
+        &mut short[..values.len()]
+    } else {
+        full = [0; VECTOR];
+        &mut full[..values.len()]
+    };
+    let order = choose_order(values);
+    let start = order.min(values.len());
+    for (slot, at) in residuals.iter_mut().zip(0..).skip(start) {
+        *slot = term(values, at, order);
+    }
+    let plan = Plan::of(&residuals[start..]);
+    let (first, slope) = (values[0], if order > 1 { term(values, 1, 1) } else { 0 });
+
+    let head = order as u8 * WIDTHS + plan.width as u8;
+    if plan.patched {
+        out.push(PATCHED);
+    }
+    out.push(head);
+    if order > 0 {
+        varint::write_signed(first as i64, out);
+    }
+    if order > 1 {
+        varint::write_signed(slope as i64, out);
+    }
+    varint::write_signed(plan.base as i64, out);
+    for residual in &mut residuals[start..] {
+        *residual = residual.wrapping_sub(plan.base);
+    }
+    if !plan.patched {
+        bits::pack(residuals, plan.width, out);
+        return;
+    }
+    let mut patches = Vec::new();
+    let mut patch_count = 0;
+    for (position, residual) in residuals.iter_mut().enumerate() {
+        if width_of(*residual) > plan.width {
+            patch_count += 1;
+            patches.extend_from_slice(&(position as u16).to_le_bytes());
+            varint::write_signed(*residual as i64, &mut patches);
+            *residual = 0;
+        }
+    }
+    bits::pack(residuals, plan.width, out);
+    varint::write(patch_count, out);
+    out.append(&mut patches);
+}
+
+/// Fills `out`, at most [`VECTOR`] long, with the numbers [`encode`] wrote.
+pub fn decode(reader: &mut Reader<'_>, out: &mut [u64]) -> Result<(), DecodeError> {
+    let before = reader.clone();
+    let mut head = reader.byte("vector head missing")?;
+    let patched = head == PATCHED;
+    if patched {
+        head = reader.byte("vector head missing")?;
+    }
+    let (order, width) = (head / WIDTHS, u32::from(head % WIDTHS));
+    if order > 2 {
+        return Err(before.error("unknown vector head"));
+    }
+    let first = if order > 0 { reader.signed("vector's first number missing")? as u64 } else { 0 };
+    let slope = if order > 1 { reader.signed("vector's slope missing")? as u64 } else { 0 };
+    let base = reader.signed("vector base missing")? as u64;
+    bits::unpack(reader.take(bits::packed_len(out.len(), width), "vector cut short")?, width, out);
+    if patched {
+        let patches = reader.length(out.len(), "too many patches")?;
+        for _ in 0..patches {
+            let position = usize::from(reader.u16("patch position missing")?);
+            let residual = reader.signed("patch missing")? as u64;
+            *out.get_mut(position).ok_or_else(|| reader.error("patch outside its vector"))? = residual;
+        }
+    }
+    match order {
+        0 => out.iter_mut().for_each(|number| *number = number.wrapping_add(base)),
+        1 => {
+            let mut number = first;
+            if let Some((start, rest)) = out.split_first_mut() {
+                *start = first;
+                for slot in rest {
+                    number = number.wrapping_add(base).wrapping_add(*slot);
+                    *slot = number;
+                }
+            }
+        }
+        _ => {
+            let (mut number, mut step) = (first, slope.wrapping_sub(base));
+            if let Some((start, rest)) = out.split_first_mut() {
+                *start = first;
+                for slot in rest {
+                    step = step.wrapping_add(base).wrapping_add(*slot);
+                    number = number.wrapping_add(step);
+                    *slot = number;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is kept at a position for an order; `at` is at least `order`.
+fn term(values: &[u64], at: usize, order: usize) -> u64 {
+    match order {
+        0 => values[at],
+        1 => values[at].wrapping_sub(values[at - 1]),
+        _ => values[at].wrapping_sub(values[at - 1]).wrapping_sub(values[at - 1].wrapping_sub(values[at - 2])),
+    }
+}
+
+/// The order that would take the fewest bits for a sample of the numbers (for all, when they are few).
+fn choose_order(values: &[u64]) -> usize {
+    // Odd, so that a period of a power of two does not show the same phase each time.
+    let step = values.len() / SHORT | 1;
+    let cost = |order: usize| {
+        let mut sample = [0; SHORT + 1];
+        let mut len = 0;
+        for (slot, at) in sample.iter_mut().zip((order..values.len()).step_by(step)) {
+            *slot = term(values, at, order);
+            len += 1;
+        }
+        // Each order adds a number to the head.
+        Plan::of(&sample[..len]).bits * step + 12 * order
+    };
+    (0..3).min_by_key(|order| cost(*order)).expect("there are three")
+}
+
+/// How to write some numbers: less `base`, in `width` bits each, with or without patches; `bits` all told.
+#[derive(Clone, Copy)]
+struct Plan {
+    base: u64,
+    width: u32,
+    patched: bool,
+    bits: usize,
+}
+
+impl Plan {
+    fn of(values: &[u64]) -> Self {
+        let Some(first) = values.first() else {
+            return Self { base: 0, width: 0, patched: false, bits: 0 };
+        };
+        let (mut min, mut max) = (*first as i64, *first as i64);
+        for value in values {
+            min = min.min(*value as i64);
+            max = max.max(*value as i64);
+        }
+        let width = width_of((max as u64).wrapping_sub(min as u64));
+        let head = width_of(zigzag(min)).div_ceil(7) as usize * 8;
+        let whole = Self { base: min as u64, width, patched: false, bits: values.len() * width as usize + head };
+        // Too few numbers for a patch to pay.
+        if width < 2 || values.len() < 16 { whole } else { whole.or_patched(values) }
+    }
+
+    /// The cheapest cut around the middle, what lies outside being patched, when that beats writing all of them alike.
+    fn or_patched(self, values: &[u64]) -> Self {
+        // About the median: that of a sample does as well.
+        let mut sample = [0_i64; 64];
+        let mut len = 0;
+        for (slot, value) in sample.iter_mut().zip(values.iter().step_by(values.len().div_ceil(64))) {
+            *slot = *value as i64;
+            len += 1;
+        }
+        let centre = *sample[..len].select_nth_unstable(len / 2).1 as u64;
+        // How many numbers have each reach r: they are within -2^(r-1) <= x < 2^(r-1) of the centre, but not within half.
+        let reach = |value: u64| {
+            let x = value.wrapping_sub(centre) as i64;
+            if x == 0 { 0 } else { width_of((x ^ x >> 63) as u64) as usize + 1 }
+        };
+        let mut counts = [0_usize; 65];
+        values.iter().for_each(|value| counts[reach(*value)] += 1);
+        // The best reach to cut at, as if its numbers took all of its width.
+        let (mut cut, mut patch_bits) = (64, 0);
+        let (mut cut_bits, mut cut_patch_bits) = (usize::MAX, 0);
+        for (reach, count) in counts.iter().enumerate().rev() {
+            let bits = values.len() * reach + patch_bits;
+            if bits < cut_bits {
+                (cut, cut_bits, cut_patch_bits) = (reach, bits, patch_bits);
+            }
+            // A position, and a varint of the residual.
+            patch_bits += count * (16 + 8 * (reach + 1).div_ceil(7));
+        }
+        let (mut min, mut max) = (0, 0);
+        for value in values.iter().filter(|value| reach(**value) <= cut) {
+            let x = value.wrapping_sub(centre) as i64;
+            (min, max) = (min.min(x), max.max(x));
+        }
+        let base = centre.wrapping_add(min as u64);
+        let width = width_of((max as u64).wrapping_sub(min as u64));
+        let head = (width_of(zigzag(base as i64)).div_ceil(7) as usize + 3) * 8;
+        let bits = values.len() * width as usize + cut_patch_bits + head;
+        if bits < self.bits { Self { base, width, patched: cut_patch_bits > 0, bits } } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(values: &[u64]) -> usize {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        let mut back = vec![0; values.len()];
+        let mut reader = Reader::new(&bytes);
+        decode(&mut reader, &mut back).unwrap();
+        reader.finish().unwrap();
+        assert_eq!(back, values);
+        bytes.len()
+    }
+
+    #[test]
+    fn shapes_take_what_they_should() {
+        let line: Vec<u64> = (0..1024).map(|i| 5_000_000 + 37 * i).collect();
+        assert!(round_trip(&line) <= 8);
+        let parabola: Vec<u64> = (0..1024).map(|i| i * i * 3).collect();
+        assert!(round_trip(&parabola) <= 6);
+        let mut outlier = vec![40; 1024];
+        outlier[500] = u64::MAX / 3;
+        assert!(round_trip(&outlier) <= 40);
+        assert_eq!(round_trip(&[7]), 2);
+        round_trip(&[u64::MAX, 0, 1 << 63, (1 << 63) - 1]);
+        let extremes: Vec<u64> = (0..1024).map(|i| [0, u64::MAX, 1 << 63][i % 3]).collect();
+        round_trip(&extremes);
+    }
+
+    #[test]
+    fn patches_are_chosen_and_read() {
+        let mut values: Vec<u64> = (0..1000).map(|i| 100 + i % 4).collect();
+        values[3] = 1 << 40;
+        values[999] = 0;
+        let mut bytes = Vec::new();
+        encode(&values, &mut bytes);
+        assert_eq!(bytes[0], PATCHED);
+        assert!(round_trip(&values) < 1000 * 3 / 8);
+        // The count of patches follows 250 to 375 bytes of residuals; a position beyond the vector is an error.
+        let mut reader = Reader::new(&bytes);
+        assert!(decode(&mut reader, &mut [0; 999]).is_err());
+    }
+}

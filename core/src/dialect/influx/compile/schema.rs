@@ -1,0 +1,164 @@
+//! What the sources of a query have: measurements, fields and their types, tag keys, in the shards of a time range.
+
+use super::super::ast::{Cast, Measurement, NameMatch, Source};
+use super::super::error::StatementError;
+use super::super::query::Context;
+use super::expr::regex;
+use crate::index::{MeasurementIndex, SeriesId};
+use crate::store::snapshot::{Database, Policy, Shard};
+use crate::time::TimeRange;
+use crate::value::FieldType;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A source with its database found. The policy is looked up later, as InfluxDB does: what is wrong with the rest of
+/// the statement is said first.
+#[derive(Clone, Debug)]
+pub(super) struct Named<'a> {
+    pub(super) database: &'a Arc<Database>,
+    policy: Option<String>,
+    name: NameMatch,
+}
+
+/// The databases of the sources.
+pub(super) fn resolve<'a>(sources: &[Source], context: &Context<'a>) -> Result<Vec<Named<'a>>, StatementError> {
+    sources.iter().map(|source| match source {
+        Source::Measurement(measurement) => resolve_one(measurement, context),
+        Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),
+    }).collect()
+}
+
+fn resolve_one<'a>(measurement: &Measurement, context: &Context<'a>) -> Result<Named<'a>, StatementError> {
+    let database = measurement.database.as_deref().or(context.database).ok_or(StatementError::DatabaseRequired)?;
+    let found = context.snapshot.database(database);
+    let found = found.ok_or_else(|| StatementError::DatabaseNotFound(database.to_owned()))?;
+    if let NameMatch::Name(name) = &measurement.name {
+        let show = match name.as_str() {
+            "" => return Err(StatementError::InvalidMeasurement),
+            "_fieldKeys" => "FIELD KEYS",
+            "_measurements" => "MEASUREMENTS",
+            "_series" => "SERIES",
+            "_tagKeys" => "TAG KEYS",
+            "_tags" => "TAG VALUES",
+            _ => "",
+        };
+        if !show.is_empty() {
+            return Err(StatementError::SystemSource(name.clone(), show));
+        }
+    }
+    // The parameter `rp` is for the default database only.
+    let policy = match (&measurement.rp, &measurement.database) {
+        (Some(policy), _) => Some(policy.clone()),
+        (None, None) => context.policy.map(str::to_owned),
+        (None, Some(_)) => None,
+    };
+    Ok(Named { database: found, policy, name: measurement.name.clone() })
+}
+
+/// The measurements of one database and policy that a query reads.
+#[derive(Clone, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) database: &'a Arc<Database>,
+    pub(super) policy: &'a Arc<Policy>,
+    /// One named twice is read twice.
+    pub(super) measurements: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Schema<'a> {
+    pub(super) places: Vec<Place<'a>>,
+    /// The types of each field over all sources, the preferred one first.
+    fields: BTreeMap<String, BTreeSet<FieldType>>,
+    pub(super) tags: BTreeSet<String>,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Field(FieldType),
+    Tag,
+    /// Neither a field nor a tag of any source.
+    Unknown,
+}
+
+impl<'a> Schema<'a> {
+    pub(super) fn of(sources: Vec<Named<'a>>, range: TimeRange) -> Result<Self, StatementError> {
+        let mut schema = Self { places: Vec::new(), fields: BTreeMap::new(), tags: BTreeSet::new() };
+        for source in sources {
+            let policy = source.database.policy(source.policy.as_deref()).ok_or_else(|| {
+                let name = source.policy.as_deref().unwrap_or(&source.database.default_policy);
+                StatementError::PolicyNotFound(name.to_owned())
+            })?;
+            let shards: Vec<_> = policy.shards_in(range).collect();
+            let known: BTreeSet<&str> = shards.iter().flat_map(|shard| shard.fields.keys()).map(String::as_str).collect();
+            let names: Vec<&str> = match &source.name {
+                NameMatch::Name(name) => known.get(name.as_str()).copied().into_iter().collect(),
+                NameMatch::Regex(pattern) => {
+                    let pattern = regex(pattern)?;
+                    known.into_iter().filter(|name| pattern.is_match(name)).collect()
+                }
+            };
+            for name in &names {
+                schema.add(name, source.database, &shards);
+            }
+            let same = |place: &&mut Place<'_>| {
+                Arc::ptr_eq(place.database, source.database) && Arc::ptr_eq(place.policy, policy)
+            };
+            let names = names.into_iter().map(str::to_owned);
+            match schema.places.iter_mut().find(same) {
+                Some(place) => place.measurements.extend(names),
+                None => schema.places.push(Place {
+                    database: source.database,
+                    policy,
+                    measurements: names.collect(),
+                }),
+            }
+        }
+        Ok(schema)
+    }
+
+    fn add(&mut self, measurement: &str, database: &Database, shards: &[&Arc<Shard>]) {
+        for (field, field_type) in shards.iter().filter_map(|shard| shard.fields.get(measurement)).flatten() {
+            self.fields.entry(field.clone()).or_default().insert(*field_type);
+        }
+        let Some(index) = database.index.measurement(measurement) else { return };
+        for key in index.tag_keys() {
+            if !self.tags.contains(key) && has_tag(index, key, shards) {
+                self.tags.insert(key.to_owned());
+            }
+        }
+    }
+
+    /// What a name with a cast stands for. A field hides a tag of the same name.
+    pub(super) fn kind(&self, name: &str, cast: Option<Cast>) -> Kind {
+        let field = self.fields.get(name).and_then(BTreeSet::first);
+        match (cast, field) {
+            (Some(Cast::Tag), _) => Kind::Tag,
+            (None | Some(Cast::Field), Some(field_type)) => Kind::Field(*field_type),
+            (None, None) if self.tags.contains(name) => Kind::Tag,
+            (_, None) => Kind::Unknown,
+            (Some(Cast::Float), Some(_)) => Kind::Field(FieldType::Float),
+            (Some(Cast::Integer), Some(_)) => Kind::Field(FieldType::Integer),
+            (Some(Cast::Unsigned), Some(_)) => Kind::Field(FieldType::Unsigned),
+            (Some(Cast::String), Some(_)) => Kind::Field(FieldType::String),
+            (Some(Cast::Boolean), Some(_)) => Kind::Field(FieldType::Boolean),
+        }
+    }
+
+    /// By name, with the preferred type.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, FieldType)> {
+        self.fields.iter().filter_map(|(name, types)| Some((name.as_str(), *types.first()?)))
+    }
+}
+
+/// Whether any series with the tag has points in the shards. The first series looked at nearly always has.
+fn has_tag(index: &MeasurementIndex, key: &str, shards: &[&Arc<Shard>]) -> bool {
+    index.tag_values(key).any(|value| {
+        index.with_tag(key, value).iter().any(|series| shards.iter().any(|shard| holds(shard, *series)))
+    })
+}
+
+fn holds(shard: &Shard, series: SeriesId) -> bool {
+    shard.files.iter().any(|file| file.slots.contains_key(&series))
+        || shard.memtables.iter().any(|memtable| !memtable.chunks(series).is_empty())
+}

@@ -1,0 +1,204 @@
+//! What InfluxDB says when something is wrong: every wording and every status, in one place.
+//!
+//! [`RequestError`] answers a whole request with a status; [`StatementError`] stands inside a result, under status 200.
+
+use super::ast::BinaryOp;
+use super::params::ParamsError;
+use super::parse::ParseError;
+use crate::catalog::CatalogError;
+use crate::exec::QueryError;
+use crate::limits::Exceeded;
+use crate::store::{Refusal, WriteError};
+use crate::value::FieldType;
+use thiserror::Error;
+
+/// Why a request has no other answer than an error.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum RequestError {
+    #[error("missing required parameter \"q\"")]
+    MissingQuery,
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    #[error("error parsing query: {0}")]
+    Parse(#[from] ParseError),
+    #[error("invalid precision \"{given}\" (use {known})")]
+    Precision { given: String, known: &'static str },
+    #[error("invalid consistency level")]
+    Consistency,
+    #[error("database is required")]
+    DatabaseRequired,
+    #[error("database not found: \"{0}\"")]
+    DatabaseNotFound(String),
+    #[error("bucket name \"{0}\" is missing a slash; not in \"database/retention-policy\" format")]
+    BucketWithoutDatabase(String),
+    #[error("bucket name \"{0}\" is in db/rp form but has an empty database")]
+    BucketEmptyDatabase(String),
+    /// No line of a body was a point: what was wrong with each, joined by line feeds.
+    #[error("{0}")]
+    Lines(String),
+    /// Some points were stored.
+    #[error("partial write: {reason} dropped={dropped}")]
+    Partial { reason: String, dropped: u64 },
+    #[error("{}", write_error(.0))]
+    Write(WriteError),
+    /// An answer that its format cannot express.
+    #[error("json: unsupported value: {0}")]
+    Unprintable(&'static str),
+    #[error("{0}")]
+    Limit(Exceeded),
+}
+
+impl RequestError {
+    pub(super) const fn status(&self) -> u16 {
+        match self {
+            Self::DatabaseNotFound(_)
+            | Self::BucketWithoutDatabase(_)
+            | Self::BucketEmptyDatabase(_)
+            | Self::Write(WriteError::DatabaseNotFound(_)) => 404,
+            Self::Write(WriteError::Overloaded) => 503,
+            Self::Write(_) => 500,
+            Self::Unprintable(_) | Self::Limit(_) => 200,
+            _ => 400,
+        }
+    }
+}
+
+/// Why a statement has no result. `Display` is what stands in its `error`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum StatementError {
+    #[error("database name required")]
+    DatabaseRequired,
+    #[error("database not found: {0}")]
+    DatabaseNotFound(String),
+    #[error("retention policy not found: {0}")]
+    PolicyNotFound(String),
+    #[error("not executed")]
+    NotExecuted,
+    #[error("invalid measurement")]
+    InvalidMeasurement,
+    /// A text that InfluxDB prints as it is.
+    #[error("{0}")]
+    Fixed(&'static str),
+    /// Part of the language that is not built.
+    #[error("{0} is not supported yet")]
+    Unsupported(String),
+    #[error("unable to use system source '{0}': use SHOW {1} instead")]
+    SystemSource(String, &'static str),
+
+    #[error("undefined function {0}()")]
+    UndefinedFunction(String),
+    #[error("invalid number of arguments for {function}, expected {expected}, got {got}")]
+    ArgumentCount { function: String, expected: usize, got: usize },
+    #[error("expected field argument in {0}()")]
+    ArgumentField(String),
+    #[error("unable to use tag wildcard in {0}()")]
+    TagWildcard(String),
+    #[error("unsupported expression with wildcard: {0}")]
+    WildcardInExpression(String),
+    #[error("unsupported expression with regex field: {0}")]
+    RegexInExpression(String),
+    /// Go's name of the iterator is part of the text that clients have seen for ten years.
+    #[error("unsupported {function} iterator type: *query.{}InterruptIterator", .field_type.name())]
+    Argument { function: &'static str, field_type: FieldType },
+    #[error("type error: {expression}: incompatible types: {left} and {right}")]
+    Types { expression: String, left: &'static str, right: &'static str },
+    #[error("type error: {expression}: cannot use {} with an integer and unsigned literal", .op.symbol())]
+    UnsignedLiteral { expression: String, op: BinaryOp },
+    #[error("type error: {expression}: cannot use {} between an integer and unsigned, an explicit cast is required", .op.symbol())]
+    UnsignedMix { expression: String, op: BinaryOp },
+
+    #[error("invalid time dimension offset: '{0}'")]
+    TimeOffset(String),
+    #[error("right side of '{0}' must be a tag value string")]
+    TagValueText(&'static str),
+    #[error("invalid condition expression: {0}")]
+    Condition(String),
+    #[error("invalid function call in condition: {0}")]
+    CallInCondition(String),
+    #[error("invalid time comparison operator: {0}")]
+    TimeOperator(&'static str),
+    #[error("invalid operation: time and {0} are not compatible")]
+    TimeOperand(&'static str),
+    #[error("invalid timestamp string")]
+    TimeString,
+    #[error("time {0} underflows time literal")]
+    TimeUnderflow(String),
+    #[error("time {0} overflows time literal")]
+    TimeOverflow(String),
+
+    #[error("{}", query_error(.0))]
+    Query(QueryError),
+    #[error("max-select-buckets limit exceeded: ({asked}/{allowed})")]
+    Buckets { asked: u64, allowed: u64 },
+    #[error("{}", write_error(.0))]
+    Write(WriteError),
+}
+
+impl From<QueryError> for StatementError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Argument { function, field_type } => Self::Argument { function: function.name(), field_type },
+            other => Self::Query(other),
+        }
+    }
+}
+
+/// Why the store refused a point while it took the rest.
+pub(super) fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::FieldType { measurement, field, given, stored } => format!(
+            "field type conflict: input field \"{field}\" on measurement \"{measurement}\" is type {given}, already \
+             exists as type {stored}"
+        ),
+        Refusal::BeyondRetention => "points beyond retention policy".to_owned(),
+        Refusal::FieldNamedTime { measurement } => {
+            format!("invalid field name: input field \"time\" on measurement \"{measurement}\" is invalid")
+        }
+        Refusal::TagNamedTime { measurement } => {
+            format!("invalid tag key: input tag \"time\" on measurement \"{measurement}\" is invalid")
+        }
+        Refusal::Limit(exceeded) => limit(exceeded),
+    }
+}
+
+fn write_error(error: &WriteError) -> String {
+    match error {
+        WriteError::DatabaseNotFound(name) => format!("database not found: \"{name}\""),
+        WriteError::PolicyNotFound(name) => format!("retention policy not found: {name}"),
+        WriteError::Catalog(error) => catalog_error(error),
+        WriteError::Overloaded => "request throttled, queue full".to_owned(),
+        WriteError::Poisoned(_) | WriteError::Host(_) => error.to_string(),
+    }
+}
+
+fn catalog_error(error: &CatalogError) -> String {
+    match error {
+        CatalogError::DatabaseNotFound(name) => format!("database not found: {name}"),
+        CatalogError::PolicyNotFound(name) => format!("retention policy not found: {name}"),
+        CatalogError::InvalidName => "invalid name".to_owned(),
+        CatalogError::NameTooLong => "name too long".to_owned(),
+        CatalogError::PolicyExists => "retention policy already exists".to_owned(),
+        CatalogError::PolicyConflicts => "retention policy conflicts with an existing policy".to_owned(),
+        CatalogError::DurationTooLow => "retention policy duration must be at least 1h0m0s".to_owned(),
+        CatalogError::DurationBelowShard => {
+            "retention policy duration must be greater than the shard duration".to_owned()
+        }
+    }
+}
+
+fn query_error(error: &QueryError) -> String {
+    match error {
+        QueryError::DatabaseNotFound(name) => format!("database not found: {name}"),
+        QueryError::PolicyNotFound(name) => format!("retention policy not found: {name}"),
+        QueryError::Limit(exceeded) => limit(exceeded),
+        QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Host(_) => error.to_string(),
+    }
+}
+
+fn limit(exceeded: &Exceeded) -> String {
+    match exceeded.limit {
+        // InfluxDB's spelling.
+        "max-select-point" => format!("max-select-point limit exceeed: ({}/{})", exceeded.asked, exceeded.allowed),
+        _ => exceeded.to_string(),
+    }
+}

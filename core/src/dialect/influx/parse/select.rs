@@ -1,0 +1,312 @@
+//! SELECT, EXPLAIN, DELETE, and the clauses that SHOW borrows.
+
+use super::{Kind, ParseError, Parser, Result, Token, found};
+use crate::dialect::influx::ast::{
+    BinaryOp, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
+};
+
+/// Whether a SELECT needs an `INTO`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Into {
+    Required,
+    Optional,
+}
+
+/// Whether `(SELECT …)` may stand in FROM.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subqueries {
+    Allowed,
+    Refused,
+}
+
+impl Parser<'_> {
+    /// After the word SELECT.
+    pub(super) fn select(&mut self, into: Into) -> Result<Select> {
+        self.enter()?;
+        let fields = self.fields()?;
+        let target = self.target(into)?;
+        self.expect(Kind::From)?;
+        // In the order of the text, as every clause is.
+        let select = Select {
+            fields,
+            target,
+            sources: self.sources(Subqueries::Allowed)?,
+            condition: self.condition()?,
+            dimensions: self.dimensions()?,
+            fill: self.fill()?,
+            order: self.order()?,
+            limit: self.count(Kind::Limit)?,
+            offset: self.count(Kind::Offset)?,
+            slimit: self.count(Kind::Slimit)?,
+            soffset: self.count(Kind::Soffset)?,
+            zone: self.zone()?,
+        };
+        self.leave();
+        Ok(select)
+    }
+
+    pub(super) fn explain(&mut self) -> Result<Statement> {
+        let analyze = self.accept(Kind::Analyze);
+        self.expect(Kind::Select)?;
+        Ok(Statement::Explain { select: Box::new(self.select(Into::Optional)?), analyze })
+    }
+
+    pub(super) fn delete(&mut self) -> Result<Statement> {
+        let (sources, condition) = self.doomed()?;
+        Ok(Statement::Delete { sources, condition })
+    }
+
+    /// `[FROM sources] [WHERE expr]`, at least one of them, of what is to be deleted: in every policy of the database
+    /// at hand.
+    pub(super) fn doomed(&mut self) -> Result<(Vec<Source>, Option<Expr>)> {
+        let token = self.next();
+        let mut sources = Vec::new();
+        if token.kind == Kind::From {
+            sources = self.sources(Subqueries::Refused)?;
+            let refused = sources.iter().rev().find_map(|source| match source {
+                Source::Measurement(Measurement { rp: Some(_), .. }) => Some("retention policy not supported"),
+                Source::Measurement(Measurement { database: Some(_), .. }) => Some("database not supported"),
+                _ => None,
+            });
+            if let Some(text) = refused {
+                return Err(ParseError::at(text.to_owned(), Default::default()));
+            }
+        } else {
+            self.unscan();
+        }
+        let condition = self.condition()?;
+        if sources.is_empty() && condition.is_none() {
+            return Err(found(&token, "FROM, WHERE"));
+        }
+        Ok((sources, condition))
+    }
+
+    fn fields(&mut self) -> Result<Vec<Field>> {
+        let mut fields = Vec::new();
+        loop {
+            fields.push(self.field()?);
+            if self.scan().kind != Kind::Comma {
+                self.unscan();
+                return Ok(fields);
+            }
+        }
+    }
+
+    fn field(&mut self) -> Result<Field> {
+        let expr = match self.regex()? {
+            Some(regex) => Expr::Regex(regex),
+            None => {
+                let first = self.next();
+                self.unscan();
+                let expr = self.expr()?;
+                if let Some(op) = condition_op(&expr) {
+                    return Err(misplaced(op, &first));
+                }
+                expr
+            }
+        };
+        let alias = if self.accept(Kind::As) { Some(self.ident()?) } else { None };
+        self.skip_blanks();
+        Ok(Field { expr, alias: alias.filter(|alias| !alias.is_empty()) })
+    }
+
+    fn target(&mut self, into: Into) -> Result<Option<Target>> {
+        let token = self.next();
+        if token.kind != Kind::Into {
+            if into == Into::Required {
+                return Err(found(&token, "INTO"));
+            }
+            self.unscan();
+            return Ok(None);
+        }
+        let mut path = self.path()?;
+        if path.len() < 3 && self.lexer.peek() == ':' {
+            self.expect(Kind::Colon)?;
+            self.expect(Kind::Measurement)?;
+            path.push(String::new());
+        }
+        let mut parts = path.into_iter().rev().map(given);
+        let (name, rp, database) = (parts.next(), parts.next(), parts.next());
+        Ok(Some(Target { database: database.flatten(), rp: rp.flatten(), name: name.flatten() }))
+    }
+
+    pub(super) fn sources(&mut self, subqueries: Subqueries) -> Result<Vec<Source>> {
+        let mut sources = vec![self.source(subqueries)?];
+        while self.accept(Kind::Comma) {
+            sources.push(self.source(subqueries)?);
+        }
+        Ok(sources)
+    }
+
+    pub(super) fn source(&mut self, subqueries: Subqueries) -> Result<Source> {
+        if let Some(regex) = self.regex()? {
+            let name = NameMatch::Regex(regex);
+            return Ok(Source::Measurement(Measurement { database: None, rp: None, name }));
+        }
+        if subqueries == Subqueries::Allowed && self.accept(Kind::Open) {
+            self.expect(Kind::Select)?;
+            let select = self.select(Into::Optional)?;
+            self.expect(Kind::Close)?;
+            return Ok(Source::Subquery(Box::new(select)));
+        }
+        let mut path = self.path()?;
+        let regex = if path.len() < 3 { self.regex()? } else { None };
+        let name = match regex {
+            Some(regex) => NameMatch::Regex(regex),
+            None => NameMatch::Name(path.pop().unwrap_or_default()),
+        };
+        let mut parts = path.into_iter().rev().map(given);
+        let (rp, database) = (parts.next().flatten(), parts.next().flatten());
+        Ok(Source::Measurement(Measurement { database, rp, name }))
+    }
+
+    pub(super) fn condition(&mut self) -> Result<Option<Expr>> {
+        if self.accept(Kind::Where) { self.expr().map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn dimensions(&mut self) -> Result<Vec<Expr>> {
+        let mut dimensions = Vec::new();
+        if !self.accept(Kind::Group) {
+            return Ok(dimensions);
+        }
+        self.expect(Kind::By)?;
+        loop {
+            match self.regex()? {
+                Some(regex) => dimensions.push(Expr::Regex(regex)),
+                None => {
+                    dimensions.push(self.expr()?);
+                    self.skip_blanks();
+                }
+            }
+            if self.scan().kind != Kind::Comma {
+                self.unscan();
+                return Ok(dimensions);
+            }
+        }
+    }
+
+    /// The arguments of a clause that looks like a call, `fill(…)` or `tz(…)`, if it is next.
+    fn call_clause(&mut self, name: &str, not_a_call: &str) -> Result<Option<Vec<Expr>>> {
+        let token = self.next();
+        self.unscan();
+        if token.kind != Kind::Ident || !token.text.eq_ignore_ascii_case(name) {
+            return Ok(None);
+        }
+        match self.expr()? {
+            Expr::Call(call) => Ok(Some(call.args)),
+            _ => Err(ParseError::new(not_a_call)),
+        }
+    }
+
+    fn fill(&mut self) -> Result<Fill> {
+        let Some(args) = self.call_clause("fill", "fill must be a function call")? else {
+            return Ok(Fill::Null);
+        };
+        let [arg] = args.as_slice() else {
+            let text = "fill requires an argument, e.g.: 0, null, none, previous, linear";
+            return Err(ParseError::new(text));
+        };
+        let fill = match arg {
+            Expr::Variable { name, cast: None } => match name.as_str() {
+                "null" => Some(Fill::Null),
+                "none" => Some(Fill::None),
+                "previous" => Some(Fill::Previous),
+                "linear" => Some(Fill::Linear),
+                _ => None,
+            },
+            Expr::Integer(value) => Some(Fill::Integer(*value)),
+            Expr::Float(value) => Some(Fill::Float(*value)),
+            _ => None,
+        };
+        fill.ok_or_else(|| ParseError::new("expected number argument in fill()"))
+    }
+
+    fn zone(&mut self) -> Result<Option<String>> {
+        let Some(args) = self.call_clause("tz", "tz must be a function call")? else {
+            return Ok(None);
+        };
+        match <[Expr; 1]>::try_from(args) {
+            Ok([Expr::String(name)]) => Ok(Some(name)),
+            Ok(_) => Err(ParseError::new("expected string argument in tz()")),
+            Err(_) => Err(ParseError::new("tz requires exactly one argument")),
+        }
+    }
+
+    /// `LIMIT n` and the like; 0 when absent. What does not fit is as good as endless.
+    pub(super) fn count(&mut self, clause: Kind) -> Result<u64> {
+        if !self.accept(clause) {
+            return Ok(0);
+        }
+        let token = self.expect_as(Kind::Integer, "integer")?;
+        if token.text.starts_with('-') {
+            return Err(ParseError::at([clause.name(), " must be >= 0"].concat(), token.at));
+        }
+        Ok(token.text.parse().unwrap_or(u64::MAX).min(i64::MAX as u64))
+    }
+
+    pub(super) fn order(&mut self) -> Result<Option<Order>> {
+        const TIME_ONLY: &str = "only ORDER BY time supported at this time";
+        if !self.accept(Kind::Order) {
+            return Ok(None);
+        }
+        self.expect(Kind::By)?;
+        let token = self.next();
+        let order = match token.kind {
+            Kind::Asc | Kind::Desc => Order { named: false, descending: token.kind == Kind::Desc },
+            Kind::Ident => {
+                let descending = self.direction();
+                if token.text != "time" {
+                    return Err(ParseError::new(TIME_ONLY));
+                }
+                Order { named: true, descending }
+            }
+            _ => return Err(found(&token, "identifier, ASC, DESC")),
+        };
+        let mut more = false;
+        while self.accept(Kind::Comma) {
+            self.ident()?;
+            self.direction();
+            more = true;
+        }
+        if more { Err(ParseError::new(TIME_ONLY)) } else { Ok(Some(order)) }
+    }
+
+    /// Whether DESC follows; ASC is the default.
+    fn direction(&mut self) -> bool {
+        let descending = self.accept(Kind::Desc);
+        if !descending {
+            self.accept(Kind::Asc);
+        }
+        descending
+    }
+}
+
+/// A name, unless it is empty.
+fn given(name: String) -> Option<String> {
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// The operator that makes an expression a condition, if any. Of several, InfluxDB names the last it meets, and it
+/// does not look below the first on its way down.
+fn condition_op(expr: &Expr) -> Option<BinaryOp> {
+    match expr {
+        Expr::Paren(inner) => condition_op(inner),
+        Expr::Call(call) => call.args.iter().rev().find_map(condition_op),
+        Expr::Chain(chain) => {
+            let outermost = chain.rest.last().map(|&(op, _)| op)?;
+            if outermost.precedence() <= BinaryOp::Equal.precedence() {
+                return Some(outermost);
+            }
+            let operands = chain.rest.iter().rev().map(|(_, operand)| operand).chain([&chain.first]);
+            operands.into_iter().find_map(condition_op)
+        }
+        _ => None,
+    }
+}
+
+fn misplaced(op: BinaryOp, first: &Token<'_>) -> ParseError {
+    // The position is in the middle of the text here.
+    let mut error = ParseError::at(["invalid operator ", op.symbol(), " in SELECT clause"].concat(), first.at);
+    error.text.push_str("; operator is intended for WHERE clause");
+    error
+}

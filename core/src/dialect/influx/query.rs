@@ -1,0 +1,375 @@
+//! `/query`: InfluxQL in, results out.
+//!
+//! All statements are parsed before the first runs; then they run one after another, and their rows are encoded as they
+//! come. The head is sent before any of them, so what fails then is an error inside a result. A statement that changes
+//! something goes to the store through the host, and those after it see what it did.
+
+use super::answer::{Answer, Epoch, Format, Part};
+use super::ast::Statement;
+use super::compile::{self, Compiled};
+use super::error::{RequestError, StatementError};
+use super::params::Params;
+use super::{admin, head, parse, show};
+use crate::catalog::Command;
+use crate::dialect::exchange::{ApiRequest, Exchange, Head, Turn};
+use crate::dialect::form;
+use crate::dialect::route::Call;
+use crate::exec::{Budget, QueryStats, QueryTask, Step};
+use crate::limits::Limits;
+use crate::store::{Snapshot, WriteError, Written};
+use crate::time::Timestamp;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Bytes of an answer that leave together.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Rows of a chunk when the request does not say.
+const CHUNK_ROWS: usize = 10_000;
+
+/// `GET` and `POST /query`
+pub(super) fn query(call: Call) -> Box<dyn Exchange> {
+    let parameters = Parameters::read(&call.request);
+    let format = Format::negotiate(call.request.header("accept").unwrap_or_default());
+    match parameters.statements(&call.config.limits) {
+        Ok(statements) => Box::new(Query::new(call, parameters, statements, format)),
+        Err(error) => {
+            let mut encoder = format.encoder(Epoch::Rfc3339, parameters.pretty, &call.config.limits);
+            encoder.error_document(&error.to_string());
+            head::error_with(&call, &error, format.content_type(), encoder.take())
+        }
+    }
+}
+
+/// What a statement is compiled against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// The parameters `db` and `rp`.
+    pub(super) database: Option<&'a str>,
+    pub(super) policy: Option<&'a str>,
+    pub(super) now: Timestamp,
+    pub(super) limits: &'a Limits,
+}
+
+/// What a statement comes to.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// The whole result. `apart`: each series is a result of its own when chunked.
+    Parts { parts: Vec<Part>, apart: bool },
+    Select(Box<Compiled>),
+    Command(Command),
+}
+
+fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
+    match statement {
+        Statement::Select(select) => Ok(match compile::select(select, context)? {
+            Some(compiled) => Work::Select(Box::new(compiled)),
+            None => Work::Parts { parts: Vec::new(), apart: false },
+        }),
+        other => match admin::command(other)? {
+            Some(command) => Ok(Work::Command(command)),
+            None => show::show(other, context),
+        },
+    }
+}
+
+/// The parameters of a request. A form body comes before the query string, and the first of repeated values counts.
+#[derive(Debug, Default)]
+struct Parameters {
+    q: Option<String>,
+    database: Option<String>,
+    policy: Option<String>,
+    epoch: Option<String>,
+    chunked: Option<String>,
+    chunk_size: Option<String>,
+    params: Option<String>,
+    r#async: Option<String>,
+    pretty: bool,
+}
+
+impl Parameters {
+    fn read(request: &ApiRequest) -> Self {
+        let mut read = Self::default();
+        let media = request.header("content-type").unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        if request.method == "POST" && media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            read.take(&request.body);
+        }
+        read.take(request.query.as_bytes());
+        let pretty = form::pairs(request.query.as_bytes()).find(|(name, _)| name == "pretty");
+        read.pretty = pretty.is_some_and(|(_, value)| value == "true");
+        read
+    }
+
+    fn take(&mut self, form: &[u8]) {
+        for (name, value) in form::pairs(form) {
+            let slot = match &*name {
+                "q" => &mut self.q,
+                "db" => &mut self.database,
+                "rp" => &mut self.policy,
+                "epoch" => &mut self.epoch,
+                "chunked" => &mut self.chunked,
+                "chunk_size" => &mut self.chunk_size,
+                "params" => &mut self.params,
+                "async" => &mut self.r#async,
+                _ => continue,
+            };
+            slot.get_or_insert_with(|| value.into_owned());
+        }
+    }
+
+    fn statements(&self, limits: &Limits) -> Result<Vec<Statement>, RequestError> {
+        let text = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let text = text.ok_or(RequestError::MissingQuery)?;
+        let params = match self.params.as_deref().filter(|params| !params.is_empty()) {
+            Some(json) => Params::from_json(json)?,
+            None => Params::default(),
+        };
+        Ok(parse::parse_query(text, &params, limits)?)
+    }
+
+    fn chunk_rows(&self) -> Option<usize> {
+        (self.chunked.as_deref() == Some("true")).then(|| {
+            let asked = self.chunk_size.as_deref().and_then(|text| text.parse().ok());
+            asked.filter(|rows| *rows > 0).unwrap_or(CHUNK_ROWS)
+        })
+    }
+}
+
+/// A request whose statements run.
+struct Query {
+    call: Call,
+    database: Option<String>,
+    policy: Option<String>,
+    statements: Vec<Statement>,
+    /// The statement that runs, or is next.
+    at: usize,
+    answer: Answer,
+    head: Option<Head>,
+    /// `async=true`: everything runs, nothing is told.
+    silent: bool,
+    /// Bytes were handed out: the answer can no longer be replaced.
+    sent: bool,
+    state: State,
+    stats: QueryStats,
+}
+
+enum State {
+    /// Begin statement `at`.
+    Next,
+    Running { task: Box<QueryTask>, columns: Arc<[String]> },
+    /// A command is with the store.
+    Waiting,
+    /// All is in the answer but what is left of it to send.
+    Finished,
+}
+
+impl Query {
+    fn new(call: Call, parameters: Parameters, statements: Vec<Statement>, format: Format) -> Self {
+        let chunk = parameters.chunk_rows();
+        let epoch = Epoch::from_parameter(parameters.epoch.as_deref().unwrap_or_default());
+        let limits = &call.config.limits;
+        let answer = Answer::new(format.encoder(epoch, parameters.pretty, limits), chunk, limits.max_row_limit);
+        let silent = parameters.r#async.as_deref() == Some("true");
+        let (status, content_type) = if silent { (204, head::JSON) } else { (200, format.content_type()) };
+        let head = Head { status, headers: head::headers(&call, content_type), complete: silent };
+        let named = |name: Option<String>| name.filter(|name| !name.is_empty());
+        Self {
+            head: Some(head),
+            database: named(parameters.database),
+            policy: named(parameters.policy),
+            call,
+            statements,
+            at: 0,
+            answer,
+            silent,
+            sent: false,
+            state: State::Next,
+            stats: QueryStats::default(),
+        }
+    }
+
+    fn begin_statement(&mut self) -> Option<Turn> {
+        let Some(statement) = self.statements.get(self.at).filter(|_| !self.answer.is_full()) else {
+            self.answer.finish();
+            self.state = State::Finished;
+            return None;
+        };
+        let deprecated = self.call.request.method == "GET" && changes_by_get(statement);
+        self.answer.begin(self.at, deprecated.then(|| warning(statement)).into_iter().collect());
+        let context = Context {
+            snapshot: &self.call.snapshot,
+            database: self.database.as_deref(),
+            policy: self.policy.as_deref(),
+            now: self.call.request.now,
+            limits: &self.call.config.limits,
+        };
+        match compile(statement, &context) {
+            Ok(Work::Parts { parts, apart }) => {
+                if apart {
+                    self.answer.keep_series_apart();
+                }
+                parts.iter().for_each(|part| self.answer.part(part));
+                self.end_statement(None);
+            }
+            Ok(Work::Select(compiled)) => {
+                match QueryTask::new(compiled.plan, self.call.snapshot.clone(), &self.call.config.limits) {
+                    Ok(task) => self.state = State::Running { task: Box::new(task), columns: compiled.columns },
+                    Err(error) => self.end_statement(Some(error.into())),
+                }
+            }
+            Ok(Work::Command(command)) => {
+                self.state = State::Waiting;
+                return Some(Turn::Command(command));
+            }
+            Err(error) => self.end_statement(Some(error)),
+        }
+        None
+    }
+
+    /// Ends the statement's result. After a failure the rest does not run, and InfluxDB says so in its own way: for
+    /// every statement but the last, beginning with the failed one, whose own error an unchunked answer then loses.
+    fn end_statement(&mut self, error: Option<StatementError>) {
+        self.state = State::Next;
+        let Some(error) = error else {
+            self.answer.end(None);
+            self.at += 1;
+            return;
+        };
+        let not_executed = StatementError::NotExecuted.to_string();
+        let last = self.at + 1 == self.statements.len();
+        if last || self.answer.is_chunked() {
+            self.answer.end(Some(&error.to_string()));
+        } else {
+            self.answer.end(Some(&not_executed));
+            self.at += 1;
+        }
+        for at in self.at..self.statements.len() - 1 {
+            self.answer.begin(at, Vec::new());
+            self.answer.end(Some(&not_executed));
+        }
+        self.at = self.statements.len();
+    }
+
+    fn run(&mut self, budget: Budget) -> Option<Turn> {
+        let State::Running { task, columns } = &mut self.state else { return None };
+        match task.step(budget) {
+            Ok(Step::Need(ranges)) => return Some(Turn::Read(ranges)),
+            Ok(Step::Yield) => return Some(Turn::Yield),
+            Ok(Step::Frame(frame)) => {
+                self.answer.part(&Part {
+                    name: frame.name,
+                    tags: frame.tags,
+                    columns: Arc::clone(columns),
+                    times: Some(frame.times),
+                    values: frame.columns.into_iter().map(|column| column.column).collect(),
+                });
+                if self.answer.is_full() {
+                    self.end_statement(None);
+                }
+            }
+            Ok(Step::Done(stats)) => {
+                self.stats.add(&stats);
+                self.end_statement(None);
+            }
+            Err(error) => self.end_statement(Some(error.into())),
+        }
+        None
+    }
+
+    /// An answer that holds what JSON has no number for becomes an error, unless some of it has left.
+    fn check_printable(&mut self) {
+        if let Some(number) = self.answer.unprintable()
+            && !self.sent
+        {
+            self.answer.replace(&RequestError::Unprintable(number).to_string());
+            self.state = State::Finished;
+        }
+    }
+}
+
+impl Exchange for Query {
+    fn turn(&mut self, budget: Budget) -> Turn {
+        if let Some(head) = self.head.take() {
+            return Turn::Head(head);
+        }
+        loop {
+            let finished = matches!(self.state, State::Finished);
+            if self.answer.len() >= CHUNK_BYTES || finished {
+                let bytes = self.answer.take();
+                if !bytes.is_empty() && !self.silent {
+                    self.sent = true;
+                    return Turn::Chunk(bytes.into());
+                }
+            }
+            let turn = match &self.state {
+                State::Next => self.begin_statement(),
+                State::Running { .. } => self.run(budget),
+                State::Waiting => Some(Turn::Yield),
+                State::Finished => Some(Turn::Done(self.stats)),
+            };
+            self.check_printable();
+            if let Some(turn) = turn {
+                return turn;
+            }
+        }
+    }
+
+    fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
+        let State::Running { task, .. } = &mut self.state else { return };
+        match bytes {
+            Ok(bytes) => task.supply(bytes),
+            Err(why) => self.end_statement(Some(StatementError::Query(crate::exec::QueryError::Host(why)))),
+        }
+    }
+
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
+        self.call.snapshot = snapshot;
+        self.end_statement(outcome.err().map(StatementError::Write));
+    }
+}
+
+fn warning(statement: &Statement) -> String {
+    format!("deprecated use of '{statement}' in a read only context, please use a POST request instead")
+}
+
+/// Whether InfluxDB warns when this comes by GET.
+fn changes_by_get(statement: &Statement) -> bool {
+    match statement {
+        Statement::Select(select) => select.target.is_some(),
+        Statement::AlterRetentionPolicy { .. }
+        | Statement::CreateContinuousQuery(_)
+        | Statement::CreateDatabase { .. }
+        | Statement::CreateRetentionPolicy { .. }
+        | Statement::CreateSubscription { .. }
+        | Statement::CreateUser { .. }
+        | Statement::SetPassword { .. }
+        | Statement::DropContinuousQuery { .. }
+        | Statement::DropDatabase { .. }
+        | Statement::DropMeasurement { .. }
+        | Statement::DropRetentionPolicy { .. }
+        | Statement::DropSeries { .. }
+        | Statement::DropShard { .. }
+        | Statement::DropSubscription { .. }
+        | Statement::DropUser { .. }
+        | Statement::Grant { .. }
+        | Statement::GrantAdmin { .. }
+        | Statement::Revoke { .. }
+        | Statement::RevokeAdmin { .. } => true,
+        Statement::Explain { .. }
+        | Statement::Delete { .. }
+        | Statement::KillQuery { .. }
+        | Statement::ShowContinuousQueries
+        | Statement::ShowDatabases
+        | Statement::ShowDiagnostics { .. }
+        | Statement::ShowGrants { .. }
+        | Statement::ShowQueries
+        | Statement::ShowRetentionPolicies { .. }
+        | Statement::ShowSchema(_)
+        | Statement::ShowShardGroups
+        | Statement::ShowShards
+        | Statement::ShowStats { .. }
+        | Statement::ShowSubscriptions
+        | Statement::ShowUsers => false,
+    }
+}

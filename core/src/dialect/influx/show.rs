@@ -1,0 +1,431 @@
+//! SHOW: answers from the catalog and the index, without reading a point.
+
+mod tags;
+
+use super::answer::Part;
+use super::ast::{
+    Cardinality, KeyFilter, Measurement, MeasurementFilter, NameMatch, Schema, ShowSchema, Source, Statement,
+};
+use super::compile::{Bounds, pattern, split};
+use super::error::StatementError;
+use super::query::{Context, Work};
+use crate::index::MeasurementIndex;
+use crate::model::{Column, SeriesKey};
+use crate::store::snapshot::{Database, Policy};
+use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC};
+use crate::value::{FieldType, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tags::TagCondition;
+
+/// The answer to a statement that is neither a SELECT nor a command. What is not built yet is refused here, by name.
+pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
+    let parts = match statement {
+        Statement::ShowDatabases => {
+            let names = context.snapshot.databases.iter().map(|database| database.name.as_str());
+            vec![texts("databases", ["name"], names.map(|name| [name]))]
+        }
+        Statement::ShowRetentionPolicies { database } => vec![policies(database.as_deref(), context)?],
+        // Nobody can be made one yet, so there are none.
+        Statement::ShowUsers => vec![Part { columns: named(["user", "admin"]), ..Part::default() }],
+        Statement::ShowSchema(show) => return schema(show, context),
+        other => return Err(StatementError::Unsupported(kind(other).to_owned())),
+    };
+    Ok(Work::Parts { parts, apart: false })
+}
+
+/// The first words of a statement that is not built yet.
+const fn kind(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::Explain { .. } => "EXPLAIN",
+        Statement::Delete { .. } => "DELETE",
+        Statement::DropSeries { .. } => "DROP SERIES",
+        Statement::KillQuery { .. } => "KILL QUERY",
+        Statement::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
+        Statement::ShowDiagnostics { .. } => "SHOW DIAGNOSTICS",
+        Statement::ShowGrants { .. } => "SHOW GRANTS",
+        Statement::ShowQueries => "SHOW QUERIES",
+        Statement::ShowShardGroups => "SHOW SHARD GROUPS",
+        Statement::ShowShards => "SHOW SHARDS",
+        Statement::ShowStats { .. } => "SHOW STATS",
+        Statement::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
+        Statement::CreateContinuousQuery(_) => "CREATE CONTINUOUS QUERY",
+        Statement::CreateSubscription { .. } => "CREATE SUBSCRIPTION",
+        Statement::CreateUser { .. } => "CREATE USER",
+        Statement::SetPassword { .. } => "SET PASSWORD",
+        Statement::DropContinuousQuery { .. } => "DROP CONTINUOUS QUERY",
+        Statement::DropMeasurement { .. } => "DROP MEASUREMENT",
+        Statement::DropShard { .. } => "DROP SHARD",
+        Statement::DropSubscription { .. } => "DROP SUBSCRIPTION",
+        Statement::DropUser { .. } => "DROP USER",
+        Statement::Grant { .. } | Statement::GrantAdmin { .. } => "GRANT",
+        Statement::Revoke { .. } | Statement::RevokeAdmin { .. } => "REVOKE",
+        _ => "this statement",
+    }
+}
+
+fn policies(database: Option<&str>, context: &Context<'_>) -> Result<Part, StatementError> {
+    let database = find(database, context)?;
+    let mut values = [FieldType::String, FieldType::String, FieldType::String, FieldType::Integer, FieldType::Boolean]
+        .map(Column::new);
+    for policy in &database.policies {
+        let [name, duration, shard, replication, default] = &mut values;
+        name.push(Some(Value::String(&policy.name)));
+        duration.push(Some(Value::String(&go_duration(policy.duration))));
+        shard.push(Some(Value::String(&go_duration(policy.shard_duration))));
+        replication.push(Some(Value::Integer(policy.replication.into())));
+        default.push(Some(Value::Boolean(policy.name == database.default_policy)));
+    }
+    let columns = named(["name", "duration", "shardGroupDuration", "replicaN", "default"]);
+    Ok(Part { columns, values: values.into(), ..Part::default() })
+}
+
+/// A database by name, else the request's.
+fn find<'a>(name: Option<&str>, context: &Context<'a>) -> Result<&'a Arc<Database>, StatementError> {
+    let name = name.or(context.database).ok_or(StatementError::DatabaseRequired)?;
+    context.snapshot.database(name).ok_or_else(|| StatementError::DatabaseNotFound(name.to_owned()))
+}
+
+fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementError> {
+    let name = show.database.as_deref().or(context.database).ok_or(StatementError::DatabaseRequired)?;
+    let database = context.snapshot.database(name);
+    let simple = show.sources.is_empty() && show.condition.is_none() && show.dimensions.is_empty();
+    let estimate = show.cardinality == Some(Cardinality::Estimated)
+        && simple
+        && matches!(show.what, Schema::Series | Schema::Measurements);
+    if estimate {
+        let count = database.map_or(0, |database| match show.what {
+            Schema::Series => database.index.series_count(),
+            _ => database.index.measurements().count(),
+        });
+        return Ok(one_count("cardinality estimation", count));
+    }
+    let Some(database) = database else {
+        return match (show.what, show.cardinality) {
+            (Schema::Measurements, None) => Ok(Work::Parts { parts: Vec::new(), apart: false }),
+            _ => Err(StatementError::DatabaseNotFound(name.to_owned())),
+        };
+    };
+    let mut bounds = Bounds::default();
+    let condition = match &show.condition {
+        Some(condition) => split(condition, context.now, &mut bounds)?,
+        None => None,
+    };
+    if show.what == Schema::Measurements && bounds != Bounds::default() {
+        return Err(StatementError::Fixed("SHOW MEASUREMENTS doesn't support time in WHERE clause"));
+    }
+    let condition = condition.as_ref().map(TagCondition::new).transpose()?;
+    let request = Request { show, database, context, condition };
+    let parts = match show.what {
+        Schema::Measurements => return request.measurements(),
+        Schema::FieldKeys => request.fields()?,
+        Schema::Series if show.cardinality.is_none() => request.series()?,
+        Schema::Series => request.series_counts()?,
+        Schema::TagKeys | Schema::TagValues => request.tags()?,
+    };
+    Ok(Work::Parts { parts, apart: matches!(show.what, Schema::TagKeys | Schema::TagValues) })
+}
+
+/// A SHOW of what is in a database.
+struct Request<'a> {
+    show: &'a ShowSchema,
+    database: &'a Arc<Database>,
+    context: &'a Context<'a>,
+    condition: Option<TagCondition>,
+}
+
+impl<'a> Request<'a> {
+    /// The measurements that FROM names, by name.
+    fn selected(&self) -> Result<Vec<(&'a str, &'a Arc<MeasurementIndex>)>, StatementError> {
+        let all = || self.database.index.measurements().map(|(name, index)| (&**name, index));
+        if self.show.sources.is_empty() {
+            return Ok(all().collect());
+        }
+        let mut names = BTreeSet::new();
+        for source in &self.show.sources {
+            match name_match(source)? {
+                NameMatch::Name(name) => names.extend(all().map(|(known, _)| known).filter(|known| known == name)),
+                NameMatch::Regex(regex) => {
+                    let regex = pattern(regex)?;
+                    names.extend(all().map(|(known, _)| known).filter(|known| regex.is_match(known)));
+                }
+            }
+        }
+        Ok(all().filter(|(name, _)| names.contains(name)).collect())
+    }
+
+    /// The series of a measurement that WHERE keeps.
+    fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> impl Iterator<Item = &'b SeriesKey> {
+        index.series().map(|(_, key)| key).filter(|key| match &self.condition {
+            Some(condition) => condition.holds(key),
+            None => true,
+        })
+    }
+
+    fn measurements(&self) -> Result<Work, StatementError> {
+        let filter = match &self.show.measurement {
+            Some(MeasurementFilter { source, .. }) => Some(name_match(source)?),
+            None => None,
+        };
+        let regex = match filter {
+            Some(NameMatch::Regex(regex)) => Some(pattern(regex)?),
+            _ => None,
+        };
+        let mut names = Vec::new();
+        for (name, index) in self.selected()? {
+            let wanted = match (filter, &regex) {
+                (_, Some(regex)) => regex.is_match(name),
+                (Some(NameMatch::Name(wanted)), None) => wanted == name,
+                _ => true,
+            };
+            if wanted && self.condition.as_ref().map_or(Ok(true), |condition| condition.holds_in(index))? {
+                names.push(name);
+            }
+        }
+        if self.show.cardinality.is_some() {
+            return Ok(one_count("count", names.len()));
+        }
+        let rows = self.page(names.into_iter()).map(|name| [name]);
+        Ok(Work::Parts { parts: some(texts("measurements", ["name"], rows)).into_iter().collect(), apart: false })
+    }
+
+    fn series(&self) -> Result<Vec<Part>, StatementError> {
+        let selected = self.selected()?;
+        let keys = selected.iter().flat_map(|(_, index)| self.kept(index)).map(key_text);
+        Ok(some(owned_texts("", ["key"], self.page(keys).map(|key| [key]))).into_iter().collect())
+    }
+
+    fn tags(&self) -> Result<Vec<Part>, StatementError> {
+        let wanted = KeyTest::new(self.show.key.as_ref())?;
+        let mut parts = Vec::new();
+        for (name, index) in self.selected()? {
+            let mut rows: BTreeSet<(String, String)> = BTreeSet::new();
+            let values = self.show.what == Schema::TagValues;
+            let mut add = |key: &str, value: &str| {
+                if wanted.takes(key) {
+                    rows.insert((key.to_owned(), if values { value.to_owned() } else { String::new() }));
+                }
+            };
+            match &self.condition {
+                None => {
+                    for key in index.tag_keys() {
+                        if values {
+                            index.tag_values(key).for_each(|value| add(key, value));
+                        } else {
+                            add(key, "");
+                        }
+                    }
+                }
+                Some(_) => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
+            }
+            if self.show.cardinality.is_some() {
+                parts.extend(count(name, rows.len()));
+            } else if values {
+                let rows = self.page(rows.into_iter()).map(|(key, value)| [key, value]);
+                parts.extend(some(owned_texts(name, ["key", "value"], rows)));
+            } else {
+                let rows = self.page(rows.into_iter()).map(|(key, _)| [key]);
+                parts.extend(some(owned_texts(name, ["tagKey"], rows)));
+            }
+        }
+        Ok(parts)
+    }
+
+    fn fields(&self) -> Result<Vec<Part>, StatementError> {
+        let mut rows: BTreeSet<(&str, &str, &'static str)> = BTreeSet::new();
+        let everything = NameMatch::Name(String::new());
+        let sources: Vec<(Option<&str>, &NameMatch)> = match self.show.sources.as_slice() {
+            [] => vec![(None, &everything)],
+            sources => {
+                let names = sources.iter().map(|source| Ok((policy_of(source), name_match(source)?)));
+                names.collect::<Result<_, StatementError>>()?
+            }
+        };
+        for (policy, names) in sources {
+            let policy = self.policy(policy)?;
+            let regex = match names {
+                NameMatch::Regex(regex) => Some(pattern(regex)?),
+                NameMatch::Name(_) => None,
+            };
+            for (measurement, fields) in policy.shards.iter().flat_map(|shard| &*shard.fields) {
+                let wanted = match (names, &regex) {
+                    (_, Some(regex)) => regex.is_match(measurement),
+                    (NameMatch::Name(name), None) => name.is_empty() || name == measurement,
+                    _ => false,
+                };
+                if wanted {
+                    rows.extend(fields.iter().map(|(name, kind)| (measurement.as_str(), name.as_str(), kind.name())));
+                }
+            }
+        }
+        let measurements: BTreeSet<&str> = rows.iter().map(|(measurement, ..)| *measurement).collect();
+        let mut parts = Vec::new();
+        for measurement in measurements {
+            let fields = rows.range((measurement, "", "")..).take_while(|(name, ..)| *name == measurement);
+            if self.show.cardinality.is_some() {
+                let names: BTreeSet<_> = fields.map(|(_, name, _)| name).collect();
+                parts.extend(count(measurement, names.len()));
+            } else {
+                let rows = self.page(fields).map(|(_, name, kind)| [*name, *kind]);
+                parts.extend(some(texts(measurement, ["fieldKey", "fieldType"], rows)));
+            }
+        }
+        if self.show.order.is_some_and(|order| order.descending) {
+            parts.reverse();
+        }
+        Ok(parts)
+    }
+
+    fn policy(&self, name: Option<&str>) -> Result<&'a Arc<Policy>, StatementError> {
+        let name = name.or(self.context.policy);
+        self.database.policy(name).ok_or_else(|| {
+            StatementError::PolicyNotFound(name.unwrap_or(&self.database.default_policy).to_owned())
+        })
+    }
+
+    fn series_counts(&self) -> Result<Vec<Part>, StatementError> {
+        Ok(self.selected()?.into_iter().filter_map(|(name, index)| count(name, self.kept(index).count())).collect())
+    }
+
+    /// LIMIT and OFFSET, which count within each series of the answer.
+    fn page<T>(&self, rows: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let limit = if self.show.limit == 0 { usize::MAX } else { whole(self.show.limit) };
+        rows.skip(whole(self.show.offset)).take(limit)
+    }
+}
+
+/// `WITH KEY`
+enum KeyTest<'a> {
+    All,
+    Names { names: &'a [String], wanted: bool },
+    Pattern { regex: crate::pattern::Regex, wanted: bool },
+}
+
+impl<'a> KeyTest<'a> {
+    fn new(filter: Option<&'a KeyFilter>) -> Result<Self, StatementError> {
+        Ok(match filter {
+            None => Self::All,
+            Some(KeyFilter::Equal(name)) => Self::Names { names: std::slice::from_ref(name), wanted: true },
+            Some(KeyFilter::NotEqual(name)) => Self::Names { names: std::slice::from_ref(name), wanted: false },
+            Some(KeyFilter::In(names)) => Self::Names { names, wanted: true },
+            Some(KeyFilter::Match(regex)) => Self::Pattern { regex: pattern(regex)?, wanted: true },
+            Some(KeyFilter::NotMatch(regex)) => Self::Pattern { regex: pattern(regex)?, wanted: false },
+        })
+    }
+
+    fn takes(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names { names, wanted } => names.iter().any(|name| name == key) == *wanted,
+            Self::Pattern { regex, wanted } => regex.is_match(key) == *wanted,
+        }
+    }
+}
+
+fn name_match(source: &Source) -> Result<&NameMatch, StatementError> {
+    match source {
+        Source::Measurement(Measurement { name, .. }) => Ok(name),
+        Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),
+    }
+}
+
+fn policy_of(source: &Source) -> Option<&str> {
+    match source {
+        Source::Measurement(measurement) => measurement.rp.as_deref(),
+        Source::Subquery(_) => None,
+    }
+}
+
+fn named<const N: usize>(names: [&str; N]) -> Arc<[String]> {
+    names.map(str::to_owned).into()
+}
+
+fn texts<'a, const N: usize>(name: &str, columns: [&str; N], rows: impl Iterator<Item = [&'a str; N]>) -> Part {
+    let mut values: [Column; N] = std::array::from_fn(|_| Column::new(FieldType::String));
+    for row in rows {
+        for (column, text) in values.iter_mut().zip(row) {
+            column.push(Some(Value::String(text)));
+        }
+    }
+    Part { name: name.to_owned(), columns: named(columns), values: values.into(), ..Part::default() }
+}
+
+fn owned_texts<const N: usize>(name: &str, columns: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Part {
+    let mut values: [Column; N] = std::array::from_fn(|_| Column::new(FieldType::String));
+    for row in rows {
+        for (column, text) in values.iter_mut().zip(&row) {
+            column.push(Some(Value::String(text)));
+        }
+    }
+    Part { name: name.to_owned(), columns: named(columns), values: values.into(), ..Part::default() }
+}
+
+/// A series that has rows.
+fn some(part: Part) -> Option<Part> {
+    (part.rows() > 0).then_some(part)
+}
+
+fn count(name: &str, count: usize) -> Option<Part> {
+    let mut column = Column::new(FieldType::Integer);
+    column.push(Some(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))));
+    let part = Part { name: name.to_owned(), columns: named(["count"]), values: vec![column], ..Part::default() };
+    (count > 0).then_some(part)
+}
+
+fn one_count(column_name: &str, count: usize) -> Work {
+    let mut column = Column::new(FieldType::Integer);
+    column.push(Some(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))));
+    let part = Part { columns: named([column_name]), values: vec![column], ..Part::default() };
+    Work::Parts { parts: vec![part], apart: false }
+}
+
+/// `measurement,key=value,…` with the escapes of line protocol.
+fn key_text(key: &SeriesKey) -> String {
+    let mut text = String::new();
+    let mut escaped = |part: &str, special: &[char]| {
+        for char in part.chars() {
+            if special.contains(&char) {
+                text.push('\\');
+            }
+            text.push(char);
+        }
+    };
+    escaped(&key.measurement(), &[',', ' ']);
+    for (name, value) in key.tags() {
+        escaped(",", &[]);
+        escaped(&name, &[',', '=', ' ']);
+        escaped("=", &[]);
+        escaped(&value, &[',', '=', ' ']);
+    }
+    text
+}
+
+/// A duration as Go prints it: `168h0m0s`, `1h30m0s`, `0s`.
+fn go_duration(nanos: i64) -> String {
+    let (hours, rest) = (nanos / NANOS_PER_HOUR, nanos % NANOS_PER_HOUR);
+    let (minutes, rest) = (rest / NANOS_PER_MINUTE, rest % NANOS_PER_MINUTE);
+    let seconds = rest / NANOS_PER_SEC;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_print_as_go_prints_them() {
+        let hours = |hours| go_duration(hours * NANOS_PER_HOUR);
+        assert_eq!([hours(0), hours(168), go_duration(90 * NANOS_PER_MINUTE)], ["0s", "168h0m0s", "1h30m0s"]);
+    }
+
+    #[test]
+    fn keys_print_as_line_protocol() {
+        let key = SeriesKey::new("t 7,x", &[("k=2", "a=b"), ("ta g", "v,1")]);
+        assert_eq!(key_text(&key), r"t\ 7\,x,k\=2=a\=b,ta\ g=v\,1");
+    }
+}

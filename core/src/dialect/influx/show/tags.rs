@@ -1,0 +1,105 @@
+//! WHERE of a SHOW: a condition on tags, for a series or for a measurement as a whole.
+
+use super::super::ast::{BinaryOp, Expr};
+use super::super::compile::pattern;
+use super::super::error::StatementError;
+use crate::index::MeasurementIndex;
+use crate::model::SeriesKey;
+use crate::pattern::Regex;
+
+/// A tag that a series lacks is the empty text.
+#[derive(Debug)]
+pub(super) enum TagCondition {
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Constant(bool),
+    Compare { key: String, value: Operand, equal: bool, op: BinaryOp },
+}
+
+#[derive(Debug)]
+pub(super) enum Operand {
+    Text(String),
+    Tag(String),
+    Pattern(Regex),
+    /// Nothing that a tag can be.
+    Other,
+}
+
+impl TagCondition {
+    /// Reads a condition without time.
+    pub(super) fn new(condition: &Expr) -> Result<Self, StatementError> {
+        let invalid = || StatementError::Fixed("invalid tag comparison operator");
+        match condition {
+            Expr::Paren(inner) => Self::new(inner),
+            Expr::Boolean(value) => Ok(Self::Constant(*value)),
+            Expr::Chain(chain) => match chain.rest.as_slice() {
+                [(BinaryOp::And | BinaryOp::Or, _), ..] => {
+                    // A run of one precedence: all AND or all OR.
+                    let sides = std::iter::once(&chain.first).chain(chain.rest.iter().map(|(_, right)| right));
+                    let sides = sides.map(Self::new).collect::<Result<_, _>>()?;
+                    Ok(if chain.rest[0].0 == BinaryOp::And { Self::And(sides) } else { Self::Or(sides) })
+                }
+                [(op, right)] => {
+                    let equal = match op {
+                        BinaryOp::Equal | BinaryOp::Match => true,
+                        BinaryOp::NotEqual | BinaryOp::NotMatch => false,
+                        _ => return Err(invalid()),
+                    };
+                    let (key, value) = match (&chain.first, right) {
+                        (Expr::Variable { name, .. }, other) | (other, Expr::Variable { name, .. }) => (name, other),
+                        _ => return Err(invalid()),
+                    };
+                    let value = match value {
+                        Expr::String(text) => Operand::Text(text.clone()),
+                        Expr::Variable { name, .. } => Operand::Tag(name.clone()),
+                        Expr::Regex(regex) => Operand::Pattern(pattern(regex)?),
+                        _ => Operand::Other,
+                    };
+                    Ok(Self::Compare { key: key.clone(), value, equal, op: *op })
+                }
+                _ => Err(invalid()),
+            },
+            other => Err(StatementError::Condition(other.to_string())),
+        }
+    }
+
+    pub(super) fn holds(&self, series: &SeriesKey) -> bool {
+        match self {
+            Self::And(sides) => sides.iter().all(|side| side.holds(series)),
+            Self::Or(sides) => sides.iter().any(|side| side.holds(series)),
+            Self::Constant(value) => *value,
+            Self::Compare { key, value, equal, .. } => {
+                let tag = series.tag(key).unwrap_or_default();
+                match value {
+                    Operand::Text(text) => (*tag == **text) == *equal,
+                    Operand::Tag(other) => (tag == series.tag(other).unwrap_or_default()) == *equal,
+                    Operand::Pattern(regex) => regex.is_match(&tag) == *equal,
+                    Operand::Other => false,
+                }
+            }
+        }
+    }
+
+    /// As InfluxDB decides of a measurement: it must have the tag, and for `!=` and `!~` no value of it may match.
+    pub(super) fn holds_in(&self, index: &MeasurementIndex) -> Result<bool, StatementError> {
+        Ok(match self {
+            Self::And(sides) => {
+                let sides: Vec<bool> = sides.iter().map(|side| side.holds_in(index)).collect::<Result<_, _>>()?;
+                sides.into_iter().all(|side| side)
+            }
+            Self::Or(sides) => {
+                let sides: Vec<bool> = sides.iter().map(|side| side.holds_in(index)).collect::<Result<_, _>>()?;
+                sides.into_iter().any(|side| side)
+            }
+            Self::Constant(value) => *value,
+            Self::Compare { key, value, equal, op } => {
+                let any = match value {
+                    Operand::Text(text) => index.tag_values(key).any(|value| value == text),
+                    Operand::Pattern(regex) => index.tag_values(key).any(|value| regex.is_match(value)),
+                    Operand::Tag(_) | Operand::Other => return Err(StatementError::TagValueText(op.symbol())),
+                };
+                index.tag_values(key).next().is_some() && any == *equal
+            }
+        })
+    }
+}

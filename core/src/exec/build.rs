@@ -1,0 +1,124 @@
+//! A plan's nodes to sources.
+
+use super::aggregate::AggregateSource;
+use super::cursor::Source;
+use super::fill::{self, FillSource};
+use super::gaps::GapsSource;
+use super::group::{GroupSource, Grouping};
+use super::limit::{LimitSource, Page};
+use super::map::{FilterSource, MapSource};
+use super::sample::SampleSource;
+use super::scan::ScanSource;
+use super::task::QueryError;
+use super::union::UnionSource;
+use crate::limits::Limits;
+use crate::plan::{Bucket, Node};
+use crate::store::Snapshot;
+use std::sync::Arc;
+
+pub(super) struct Built {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) scans: Vec<Arc<ScanSource>>,
+    /// Some bucket waits for the most points of any series.
+    pub(super) counts_points: bool,
+}
+
+pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
+    let mut builder = Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0 };
+    let source = builder.node(plan, false)?;
+    Ok(Built { source, scans: builder.scans, counts_points: builder.counts_points })
+}
+
+struct Builder<'a> {
+    snapshot: &'a Snapshot,
+    limits: &'a Limits,
+    scans: Vec<Arc<ScanSource>>,
+    counts_points: bool,
+    limit_nodes: usize,
+}
+
+impl Builder<'_> {
+    /// `reversed` asks for groups in reverse, which the first node that makes groups sees to.
+    fn node(&mut self, node: Node, reversed: bool) -> Result<Arc<dyn Source>, QueryError> {
+        let descending = descending(&node);
+        Ok(match node {
+            Node::Scan(scan) => {
+                let scan = Arc::new(ScanSource::new(*scan, reversed, self.snapshot, self.limits)?);
+                self.scans.push(Arc::clone(&scan));
+                scan
+            }
+            Node::Group(group) => {
+                let source = self.node(group.input, false)?;
+                let grouping = Grouping::new(&*source, &group.by, reversed);
+                Arc::new(GroupSource { input: source, grouping, descending })
+            }
+            Node::Filter(filter) => {
+                Arc::new(FilterSource { input: self.node(filter.input, reversed)?, predicate: filter.predicate })
+            }
+            Node::Map(map) => Arc::new(MapSource::new(self.node(map.input, reversed)?, map.columns, map.drop_empty)),
+            Node::Aggregate(aggregate) => {
+                let source = self.node(aggregate.input, false)?;
+                self.counts_points |= waits_for_points(&aggregate.bucket);
+                let (bucket, calls, time) = (aggregate.bucket, aggregate.calls, aggregate.time);
+                Arc::new(AggregateSource::new(source, &aggregate.by, bucket, calls, time, descending, reversed))
+            }
+            Node::Fill(fill) => {
+                self.counts_points |= waits_for_points(&fill.bucket);
+                let shared = fill::Shared {
+                    first: fill.first,
+                    last: fill.last,
+                    bucket: fill.bucket,
+                    columns: fill.columns,
+                    make_rows: fill.make_rows,
+                    empty_groups: fill.empty_groups,
+                    descending,
+                };
+                Arc::new(FillSource { input: self.node(fill.input, reversed)?, shared: Arc::new(shared) })
+            }
+            Node::Across(across) => {
+                let source = self.node(across.input, false)?;
+                Arc::new(AggregateSource::across(source, across.function, across.name, descending))
+            }
+            Node::DropGaps(inner) => Arc::new(GapsSource::new(self.node(*inner, reversed)?)),
+            Node::Sample(sample) => {
+                let source = self.node(sample.input, reversed)?;
+                Arc::new(SampleSource::new(source, sample.method, sample.points, descending))
+            }
+            Node::Order(order) => self.node(order.input, reversed != order.descending)?,
+            Node::Limit(limit) => {
+                let (page, id) = (Page::new(&limit), self.limit_nodes);
+                self.limit_nodes += 1;
+                Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
+            }
+            Node::Union(inputs) => {
+                let mut sources = Vec::with_capacity(inputs.len());
+                for node in inputs {
+                    sources.push(self.node(node, reversed)?);
+                }
+                Arc::new(UnionSource::new(sources, reversed))
+            }
+        })
+    }
+}
+
+const fn waits_for_points(bucket: &Bucket) -> bool {
+    matches!(bucket, Bucket::Count { lower_to_points: true, .. })
+}
+
+/// Whether rows of a node come latest first.
+fn descending(node: &Node) -> bool {
+    match node {
+        Node::Scan(scan) => scan.descending,
+        Node::Aggregate(aggregate) => aggregate.descending,
+        Node::Group(group) => descending(&group.input),
+        Node::Filter(filter) => descending(&filter.input),
+        Node::Map(map) => descending(&map.input),
+        Node::Fill(fill) => descending(&fill.input),
+        Node::Across(across) => descending(&across.input),
+        Node::DropGaps(input) => descending(input),
+        Node::Sample(sample) => descending(&sample.input),
+        Node::Order(order) => descending(&order.input),
+        Node::Limit(limit) => descending(&limit.input),
+        Node::Union(inputs) => inputs.first().is_some_and(descending),
+    }
+}

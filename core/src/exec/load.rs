@@ -1,0 +1,356 @@
+//! One run of a series, a chunk or a block, as columns that the executor reads.
+
+use super::cursor::{Context, Io, Lease, Memory, Ticket, View, Wish};
+use super::exact_sum::ExactSum;
+use super::table::cast_column;
+use super::task::QueryError;
+use crate::codec::DecodeError;
+use crate::model::Column;
+use crate::plan::{Scalar, ScanField};
+use crate::store::ByteRange;
+use crate::store::block::{self, BlockEntry, BlockReader, ColumnEntry, FileSlice, Stats};
+use crate::store::memtable::Chunk;
+use crate::store::snapshot::Run;
+use crate::time::TimeRange;
+use crate::value::FieldType;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What a block's header says of its values.
+#[derive(Clone, Debug)]
+pub(super) struct Summary {
+    pub(super) first_time: i64,
+    /// One a field of the scan; `None` if the block has no value of it.
+    pub(super) columns: Vec<Option<ColumnSummary>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ColumnSummary {
+    pub(super) count: u64,
+    pub(super) first_time: i64,
+    pub(super) last_time: i64,
+    /// `None` where only the count is known.
+    pub(super) values: Option<ValueSummary>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ValueSummary {
+    pub(super) sum: SumOf,
+    pub(super) min: Scalar,
+    pub(super) max: Scalar,
+    pub(super) first: Scalar,
+    pub(super) last: Scalar,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum SumOf {
+    Nothing,
+    Float(ExactSum),
+    Whole(i128),
+}
+
+impl ValueSummary {
+    /// `None` unless the statistics say all there is to say.
+    fn new(stats: &Stats, count: u32) -> Option<Self> {
+        Some(match stats {
+            Stats::Float(stats) => Self {
+                sum: SumOf::Float(ExactSum::from_components(stats.sum.as_deref()?)),
+                min: Scalar::Float(stats.min),
+                max: Scalar::Float(stats.max),
+                first: Scalar::Float(stats.first),
+                last: Scalar::Float(stats.last),
+            },
+            Stats::Integer { min, max, first, last, sum } => Self {
+                sum: SumOf::Whole(*sum),
+                min: Scalar::Integer(*min),
+                max: Scalar::Integer(*max),
+                first: Scalar::Integer(*first),
+                last: Scalar::Integer(*last),
+            },
+            Stats::Unsigned { min, max, first, last, sum } => Self {
+                sum: SumOf::Whole(*sum as i128),
+                min: Scalar::Unsigned(*min),
+                max: Scalar::Unsigned(*max),
+                first: Scalar::Unsigned(*first),
+                last: Scalar::Unsigned(*last),
+            },
+            Stats::Boolean { first, last, trues } => Self {
+                sum: SumOf::Nothing,
+                min: Scalar::Boolean(*trues == count),
+                max: Scalar::Boolean(*trues > 0),
+                first: Scalar::Boolean(*first),
+                last: Scalar::Boolean(*last),
+            },
+            Stats::String => return None,
+        })
+    }
+}
+
+/// A run not loaded yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) rank: usize,
+    pub(super) extent: TimeRange,
+    run: Run,
+    /// Of a block: the place among its columns of each field of the scan.
+    places: Vec<Option<usize>>,
+    summary: Option<Summary>,
+    /// Of a block: its bytes, asked for and come.
+    ticket: Option<Ticket>,
+    parts: Vec<(ByteRange, Bytes)>,
+}
+
+impl Pending {
+    /// `None` if the run has none of the fields.
+    pub(super) fn new(run: Run, rank: usize, fields: &[ScanField]) -> Option<Self> {
+        let mut places = Vec::new();
+        let extent = match &run {
+            Run::Chunk(chunk) => {
+                let any = fields.iter().any(|field| chunk.column(&field.name).is_some());
+                if any { chunk.range() } else { return None }
+            }
+            Run::Block { file, entry } => {
+                let names = file.index.fields();
+                let name = |column: &ColumnEntry| names.get(column.field as usize).map(|field| field.name.as_str());
+                for field in fields {
+                    places.push(entry.columns.iter().position(|column| name(column) == Some(&field.name)));
+                }
+                if places.iter().all(Option::is_none) {
+                    return None;
+                }
+                entry.time_range()
+            }
+        };
+        Some(Self { rank, extent, run, places, summary: None, ticket: None, parts: Vec::new() })
+    }
+
+    /// Where it begins and ends in the order of a scan.
+    pub(super) fn begins(&self, descending: bool) -> i64 {
+        if descending { !self.extent.max } else { self.extent.min }
+    }
+
+    pub(super) fn ends(&self, descending: bool) -> i64 {
+        if descending { !self.extent.min } else { self.extent.max }
+    }
+
+    /// Lets the header stand for the block, if it says all that is wished and the block lies in one bucket.
+    pub(super) fn summarise(&mut self, fields: &[ScanField], wish: &Wish) {
+        let Run::Block { entry, .. } = &self.run else { return };
+        if wish.buckets.number(entry.min_time) != wish.buckets.number(entry.max_time) {
+            return;
+        }
+        let mut columns = Vec::with_capacity(fields.len());
+        for (at, (field, place)) in fields.iter().zip(&self.places).enumerate() {
+            let Some(column) = place.map(|place| &entry.columns[place]) else {
+                columns.push(None);
+                continue;
+            };
+            if column.field_type != field.field_type {
+                return;
+            }
+            let values = column.stats.as_ref().and_then(|stats| ValueSummary::new(stats, column.count));
+            if values.is_none() && wish.values_of.contains(&at) {
+                return;
+            }
+            let (count, first_time, last_time) = (column.count.into(), column.first_time, column.last_time);
+            columns.push(Some(ColumnSummary { count, first_time, last_time, values }));
+        }
+        self.summary = Some(Summary { first_time: entry.min_time, columns });
+    }
+
+    pub(super) const fn has_summary(&self) -> bool {
+        self.summary.is_some()
+    }
+
+    pub(super) const fn take_summary(&mut self) -> Option<Summary> {
+        self.summary.take()
+    }
+
+    /// Asks for the bytes, once.
+    pub(super) fn ask(&mut self, io: &mut Io) {
+        let Run::Block { file, entry } = &self.run else { return };
+        if self.ticket.is_some() || !self.parts.is_empty() {
+            return;
+        }
+        let columns = self.places.iter().flatten().map(|place| entry.column_range(&entry.columns[*place]));
+        let mut ranges: Vec<_> = std::iter::once(entry.times_range()).chain(columns).collect();
+        ranges.sort_unstable_by_key(|range| range.offset);
+        ranges.dedup();
+        // Longer than any read: it comes short, and decoding says so.
+        let len = |range: block::ByteRange| u32::try_from(range.len).unwrap_or(u32::MAX);
+        let named =
+            |range: block::ByteRange| ByteRange { file: file.name.clone(), offset: range.offset, len: len(range) };
+        self.ticket = Some(io.want(ranges.into_iter().filter(|range| range.len > 0).map(named)));
+    }
+
+    /// Whether all bytes have come.
+    pub(super) fn is_ready(&mut self, io: &mut Io) -> bool {
+        match (&self.run, self.ticket) {
+            (Run::Chunk(_), _) => true,
+            (Run::Block { .. }, None) => false,
+            (Run::Block { .. }, Some(ticket)) => match io.take(ticket) {
+                Some(parts) => {
+                    self.parts = parts;
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    pub(super) fn load(self, fields: &[ScanField], range: TimeRange, cx: &mut Context) -> Result<Loaded, QueryError> {
+        match &self.run {
+            Run::Chunk(chunk) => Loaded::chunk(chunk, fields, range, self.rank, &cx.memory),
+            Run::Block { file, entry } => {
+                cx.stats.blocks_decoded += 1;
+                let wanted = self.places.iter().flatten().count();
+                let mut lease = cx.memory.lease();
+                lease.grow(entry.rows as usize * (8 + 9 * wanted))?;
+                let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
+                self.decode(entry, fields, range, lease).map_err(damaged)
+            }
+        }
+    }
+
+    fn decode(
+        &self,
+        entry: &BlockEntry,
+        fields: &[ScanField],
+        range: TimeRange,
+        lease: Lease,
+    ) -> Result<Loaded, DecodeError> {
+        let reader = |wanted: block::ByteRange| {
+            let part = self.parts.iter().find(|(part, _)| part.offset == wanted.offset);
+            let bytes: &[u8] = part.map_or(&[], |(_, bytes)| bytes);
+            BlockReader::new(entry, FileSlice { offset: wanted.offset, bytes })
+        };
+        let mut times = Vec::with_capacity(entry.rows as usize);
+        reader(entry.times_range())?.times(&mut times)?;
+        let mut columns = Vec::with_capacity(fields.len());
+        for (field, place) in fields.iter().zip(&self.places) {
+            let Some(column) = place.map(|place| &entry.columns[place]) else {
+                columns.push(Part::Absent);
+                continue;
+            };
+            let mut decoded = Column::new(column.field_type);
+            reader(entry.column_range(column))?.column(column, &mut decoded)?;
+            let same = column.field_type == field.field_type;
+            columns.push(if same { Part::Own(decoded) } else { converted(&decoded, field.field_type) });
+        }
+        let (from, to) = trim(&times, range);
+        Ok(Loaded { rank: self.rank, from, to, times: Times::Own(times), columns, _lease: lease })
+    }
+}
+
+/// Rows `from..to` of a run, times rising strictly, columns in the order of the scan's fields and of their types.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// When it was written: the later run's value wins.
+    pub(super) rank: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    times: Times,
+    columns: Vec<Part>,
+    _lease: Lease,
+}
+
+#[derive(Debug)]
+enum Times {
+    Chunk(Arc<Chunk>),
+    Own(Vec<i64>),
+}
+
+#[derive(Debug)]
+enum Part {
+    Absent,
+    /// A column of the chunk, as it is.
+    Chunk(usize),
+    Own(Column),
+}
+
+impl Loaded {
+    pub(super) fn times(&self) -> &[i64] {
+        match &self.times {
+            Times::Chunk(chunk) => &chunk.times,
+            Times::Own(times) => times,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.from >= self.to
+    }
+
+    pub(super) fn view(&self, field: usize) -> View<'_> {
+        match (&self.columns[field], &self.times) {
+            (Part::Own(column), _) => View::Column(column),
+            (Part::Chunk(at), Times::Chunk(chunk)) => View::Column(&chunk.columns[*at].1),
+            _ => View::Absent,
+        }
+    }
+
+    pub(super) fn views(&self) -> Vec<View<'_>> {
+        (0..self.columns.len()).map(|field| self.view(field)).collect()
+    }
+
+    /// The rows of a chunk that lie in `range`.
+    pub(super) fn chunk(
+        chunk: &Arc<Chunk>,
+        fields: &[ScanField],
+        range: TimeRange,
+        rank: usize,
+        memory: &Memory,
+    ) -> Result<Self, QueryError> {
+        let mut lease = memory.lease();
+        if !chunk.ascending {
+            lease.grow(chunk.times.len() * (4 + 8 + 9 * fields.len()))?;
+            return Ok(Self::sorted(chunk, fields, range, rank, lease));
+        }
+        let (from, to) = trim(&chunk.times, range);
+        let mut columns = Vec::with_capacity(fields.len());
+        for field in fields {
+            let found = chunk.columns.iter().position(|(name, _)| **name == *field.name);
+            columns.push(match found.map(|at| (at, &chunk.columns[at].1)) {
+                None => Part::Absent,
+                Some((at, column)) if column.field_type() == field.field_type => Part::Chunk(at),
+                Some((_, column)) => {
+                    lease.grow(column.len() * 9)?;
+                    converted(column, field.field_type)
+                }
+            });
+        }
+        Ok(Self { rank, from, to, times: Times::Chunk(Arc::clone(chunk)), columns, _lease: lease })
+    }
+
+    /// Sorted by time; of the values of one field and time the last to arrive stays.
+    fn sorted(chunk: &Chunk, fields: &[ScanField], range: TimeRange, rank: usize, lease: Lease) -> Self {
+        let inside = chunk.times.iter().enumerate().filter(|(_, time)| range.contains(**time));
+        let mut order: Vec<u32> = inside.map(|(row, _)| row as u32).collect();
+        order.sort_by_key(|row| chunk.times[*row as usize]);
+        let same = |a: &u32, b: &u32| chunk.times[*a as usize] == chunk.times[*b as usize];
+        let times: Vec<i64> = order.chunk_by(same).map(|rows| chunk.times[rows[0] as usize]).collect();
+        let columns = fields.iter().map(|field| {
+            let Some(column) = chunk.column(&field.name) else { return Part::Absent };
+            let mut settled = Column::new(column.field_type());
+            for rows in order.chunk_by(same) {
+                settled.push(rows.iter().rev().find_map(|row| column.get(*row as usize)));
+            }
+            if column.field_type() == field.field_type {
+                Part::Own(settled)
+            } else {
+                converted(&settled, field.field_type)
+            }
+        });
+        let columns = columns.collect();
+        Self { rank, from: 0, to: times.len(), times: Times::Own(times), columns, _lease: lease }
+    }
+}
+
+fn converted(column: &Column, to: FieldType) -> Part {
+    cast_column(column, to).map_or(Part::Absent, Part::Own)
+}
+
+/// The rows of ascending times that lie in a range.
+fn trim(times: &[i64], range: TimeRange) -> (usize, usize) {
+    let from = times.partition_point(|time| *time < range.min);
+    (from, from + times[from..].partition_point(|time| *time <= range.max))
+}

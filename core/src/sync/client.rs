@@ -1,0 +1,329 @@
+//! The page's side: a replica of one database, fed with the tail and with parts of files.
+//!
+//! ```text
+//! tail(bytes) ─► manifest? ─► wants() ─► host reads ─► give(bytes) ─► … ─► in force
+//!             └► points ─► memtable of their generation
+//! ```
+//!
+//! A manifest is in force only once the index of every file it names is here; until then the one before it is, together
+//! with the memtables that the new files replace. So no point is missing or counted twice at any moment.
+
+use super::wire::{Manifest, ManifestFile, ManifestShard, TailFrame, read_frame};
+use crate::catalog::shard_range;
+use crate::codec::DecodeError;
+use crate::index::{IndexWriter, SeriesId};
+use crate::model::{SeriesKey, WriteBatch};
+use crate::store::blockfile::{FileIndex, Footer};
+use crate::store::memtable::{FrozenMemtable, Places};
+use crate::store::snapshot::{BlockFile, Database, Fields, Policy, Shard};
+use crate::store::wal;
+use crate::store::{ByteRange, FileName};
+use crate::time::TimeRange;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a piece of the tail came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes taken, whole frames only.
+    pub used: usize,
+    pub points: u64,
+    /// A manifest was taken: see [`Replica::wants`].
+    pub manifest: bool,
+    /// All that the source had when the tail began is here.
+    pub caught_up: bool,
+}
+
+/// Points that are not in a file yet: memtable, policy, start of the shard.
+type TailKey = (u64, String, i64);
+
+#[derive(Debug)]
+struct TailTable {
+    points: Arc<FrozenMemtable>,
+    fields: Fields,
+}
+
+/// One database of a source.
+#[derive(Debug)]
+pub struct Replica {
+    name: String,
+    index: IndexWriter,
+    files: BTreeMap<FileName, Arc<BlockFile>>,
+    /// In force.
+    manifest: Option<Manifest>,
+    /// Waits for indexes.
+    next: Option<Manifest>,
+    /// Footers that are here while their index is not.
+    footers: BTreeMap<FileName, Footer>,
+    asked: Vec<Want>,
+    tail: BTreeMap<TailKey, TailTable>,
+    /// Names of fields, each once.
+    names: BTreeMap<Box<str>, Arc<str>>,
+    view: Option<Arc<Database>>,
+}
+
+#[derive(Clone, Debug)]
+struct Want {
+    file: ManifestFile,
+    range: ByteRange,
+}
+
+impl Replica {
+    pub fn new(database: &str) -> Self {
+        Self {
+            name: database.to_owned(),
+            index: IndexWriter::default(),
+            files: BTreeMap::new(),
+            manifest: None,
+            next: None,
+            footers: BTreeMap::new(),
+            asked: Vec::new(),
+            tail: BTreeMap::new(),
+            names: BTreeMap::new(),
+            view: None,
+        }
+    }
+
+    /// A replica for a new connection: what is known of files is kept (their bytes never change), points are not.
+    pub fn restart(&self) -> Self {
+        let mut fresh = Self::new(&self.name);
+        for file in self.files.values() {
+            // Series get numbers of the new replica: a file's table names them all.
+            let reopened = fresh.block_file(&file.name, file.len, file.index.clone());
+            if let Ok(reopened) = reopened {
+                fresh.files.insert(file.name.clone(), Arc::new(reopened));
+            }
+        }
+        fresh
+    }
+
+    /// Files in force.
+    pub fn files(&self) -> impl Iterator<Item = &ManifestFile> {
+        self.manifest.iter().flat_map(shards_of).flat_map(|(_, shard)| &shard.files)
+    }
+
+    /// Takes whole frames from the start of `bytes`, up to and including the first manifest.
+    pub fn tail(&mut self, bytes: &[u8]) -> Result<Taken, DecodeError> {
+        let mut taken = Taken::default();
+        while let Some((frame, used)) = read_frame(&bytes[taken.used..])? {
+            taken.used += used;
+            match frame {
+                TailFrame::Points { generation, policy, batch } => {
+                    taken.points += self.points(generation, policy, batch)?;
+                }
+                TailFrame::Manifest(manifest) => {
+                    self.next = Some(manifest);
+                    self.promote();
+                    taken.manifest = true;
+                    break;
+                }
+                TailFrame::Clock(_) => taken.caught_up |= self.manifest.is_some() && self.next.is_none(),
+            }
+        }
+        if taken.points > 0 || taken.manifest {
+            self.view = None;
+        }
+        Ok(taken)
+    }
+
+    /// The parts of files needed before the newest manifest is in force: footers first, then indexes.
+    pub fn wants(&mut self) -> Vec<ByteRange> {
+        let files = self.next.iter().flat_map(shards_of).flat_map(|(_, shard)| &shard.files);
+        let unknown = files.filter_map(|file| {
+            let name = FileName::new(file.name.as_str());
+            if self.files.contains_key(&name) {
+                return None;
+            }
+            let (offset, len) = match self.footers.get(&name) {
+                Some(footer) => (footer.index_offset, footer.index_len),
+                None => (file.size.saturating_sub(Footer::LEN as u64), Footer::LEN as u32),
+            };
+            Some(Want { file: file.clone(), range: ByteRange { file: name, offset, len } })
+        });
+        self.asked = unknown.collect();
+        self.asked.iter().map(|want| want.range.clone()).collect()
+    }
+
+    /// What [`wants`](Self::wants) asked for last, in its order.
+    pub fn give(&mut self, parts: Vec<Bytes>) -> Result<(), DecodeError> {
+        for (want, bytes) in std::mem::take(&mut self.asked).into_iter().zip(parts) {
+            let name = want.range.file;
+            match self.footers.remove(&name) {
+                None => {
+                    let footer = Footer::parse(&bytes, want.file.size)?;
+                    self.footers.insert(name, footer);
+                }
+                Some(footer) => {
+                    let index = FileIndex::parse(bytes, footer)?;
+                    let file = self.block_file(&name, want.file.size, index)?;
+                    self.files.insert(name, Arc::new(file));
+                }
+            }
+        }
+        self.promote();
+        Ok(())
+    }
+
+    /// Everything here, as queries read it; `None` before the first manifest is in force.
+    pub fn database(&mut self) -> Option<Arc<Database>> {
+        if self.view.is_none() {
+            self.view = Some(Arc::new(self.build()?));
+        }
+        self.view.clone()
+    }
+
+    /// Puts the waiting manifest in force if all its files are known, and drops what it replaces.
+    fn promote(&mut self) {
+        let Some(next) = &self.next else { return };
+        let known = |file: &ManifestFile| self.files.contains_key(&FileName::new(file.name.as_str()));
+        if !shards_of(next).all(|(_, shard)| shard.files.iter().all(known)) {
+            return;
+        }
+        let first = next.first_generation;
+        self.tail.retain(|(generation, _, _), _| *generation >= first);
+        let live: std::collections::BTreeSet<_> =
+            shards_of(next).flat_map(|(_, shard)| &shard.files).map(|file| FileName::new(file.name.as_str())).collect();
+        self.files.retain(|name, _| live.contains(name));
+        self.manifest = self.next.take();
+        self.view = None;
+    }
+
+    fn block_file(&mut self, name: &FileName, len: u64, index: FileIndex) -> Result<BlockFile, DecodeError> {
+        let mut slots = crate::hash::Map::default();
+        let mut keys = index.series_keys();
+        while let Some((slot, key)) = keys.next()? {
+            let damaged = DecodeError { what: "series key is not canonical", offset: u64::from(slot) };
+            let key = SeriesKey::from_canonical(key).ok_or(damaged)?;
+            slots.insert(self.index.insert(&key), slot);
+        }
+        let sequence = index.meta().max_sequence;
+        let hash = name.block_hash().unwrap_or_default();
+        Ok(BlockFile { name: name.clone(), hash, len, sequence, index, slots })
+    }
+
+    fn points(&mut self, generation: u64, policy: &str, batch: &[u8]) -> Result<u64, DecodeError> {
+        let newest = self.next.as_ref().or(self.manifest.as_ref());
+        if newest.is_some_and(|manifest| generation < manifest.first_generation) {
+            // Said before the manifest whose files hold them, and heard after it.
+            return Ok(0);
+        }
+        let mut points = WriteBatch::new();
+        wal::decode_batch(batch, &mut points)?;
+        let batch = points;
+        let manifest = self.next.as_ref().or(self.manifest.as_ref());
+        let known = manifest.and_then(|manifest| manifest.policies.iter().find(|known| known.name == policy));
+        let Some(known) = known else {
+            return Err(DecodeError { what: "points of an unknown retention policy", offset: 0 });
+        };
+        let known = known.clone();
+        let shard_start = |time: i64| {
+            let listed = known.shards.iter().find(|shard| shard.min_time <= time && time <= shard.max_time);
+            listed.map_or_else(|| shard_range(time, known.shard_duration).min, |shard| shard.min_time)
+        };
+        let places = self.places(&batch)?;
+        // Rows of one shard mostly come together: its table is looked up once a run.
+        for rows in batch.rows.chunk_by(|left, right| shard_start(left.time) == shard_start(right.time)) {
+            let start = shard_start(rows[0].time);
+            let tail = self.tail.entry((generation, policy.to_owned(), start)).or_insert_with(|| TailTable {
+                points: Arc::new(FrozenMemtable::new(generation)),
+                fields: Fields::new(),
+            });
+            let table = Arc::make_mut(&mut tail.points);
+            let mut seen = vec![false; batch.field_count()];
+            for row in rows {
+                let cells = batch.cells_of(row);
+                for cell in cells.iter().filter(|cell| !std::mem::replace(&mut seen[cell.field as usize], true)) {
+                    let measurement = tail.fields.entry(batch.field_measurement(cell.field).to_owned()).or_default();
+                    measurement.entry(batch.field_name(cell.field).to_owned()).or_insert(cell.field_type);
+                }
+                let cells = cells.iter().map(|cell| (&places.names[cell.field as usize], batch.value(cell)));
+                table.tail(places.series[row.series as usize]).push(row.time, cells);
+            }
+        }
+        Ok(batch.len() as u64)
+    }
+
+    fn places(&mut self, batch: &WriteBatch) -> Result<Places, DecodeError> {
+        let damaged = DecodeError { what: "series key is not canonical", offset: 0 };
+        let mut places = Places::default();
+        for series in 0..batch.series_count() as u32 {
+            let bytes = batch.series_key(series);
+            let id: SeriesId = match self.index.find(bytes) {
+                Some(id) => id,
+                None => self.index.insert(&SeriesKey::from_canonical(bytes).ok_or(damaged)?),
+            };
+            places.series.push(id);
+        }
+        for field in 0..batch.field_count() as u32 {
+            let name = batch.field_name(field);
+            let known = self.names.get(name).cloned();
+            places.names.push(known.unwrap_or_else(|| {
+                let name: Arc<str> = Arc::from(name);
+                self.names.insert(Box::from(&*name), Arc::clone(&name));
+                name
+            }));
+        }
+        Ok(places)
+    }
+
+    fn build(&self) -> Option<Database> {
+        let manifest = self.manifest.as_ref()?;
+        let index = self.index.view();
+        let policies = manifest.policies.iter().zip(0..).map(|(policy, id)| {
+            let mut shards: BTreeMap<i64, Shard> = BTreeMap::new();
+            for listed in &policy.shards {
+                shards.insert(listed.min_time, self.shard(listed));
+            }
+            for ((_, _, start), tail) in self.tail.iter().filter(|((_, name, _), _)| *name == policy.name) {
+                // A shard that no file has yet: its number is the server's to give, and no answer shows it.
+                let shard = shards.entry(*start).or_insert_with(|| Shard {
+                    id: 0,
+                    range: shard_range(*start, policy.shard_duration),
+                    files: Vec::new(),
+                    memtables: Vec::new(),
+                    fields: Arc::default(),
+                });
+                let fields = Arc::make_mut(&mut shard.fields);
+                for (measurement, names) in &tail.fields {
+                    let known = fields.entry(measurement.clone()).or_default();
+                    for (name, field_type) in names {
+                        known.entry(name.clone()).or_insert(*field_type);
+                    }
+                }
+                shard.memtables.push(Arc::clone(&tail.points));
+            }
+            Arc::new(Policy {
+                id,
+                name: policy.name.clone(),
+                duration: policy.duration,
+                shard_duration: policy.shard_duration,
+                replication: policy.replication,
+                shards: shards.into_values().map(Arc::new).collect(),
+            })
+        });
+        let policies = policies.collect();
+        let default_policy = manifest.default_policy.clone();
+        Some(Database { id: 0, name: self.name.clone(), policies, default_policy, index })
+    }
+
+    fn shard(&self, listed: &ManifestShard) -> Shard {
+        let mut fields = Fields::new();
+        let names = listed.files.iter().map(|file| FileName::new(file.name.as_str()));
+        let files: Vec<_> = names.filter_map(|name| self.files.get(&name).cloned()).collect();
+        for field in files.iter().flat_map(|file| file.index.fields()) {
+            fields.entry(field.measurement.clone()).or_default().entry(field.name.clone()).or_insert(field.field_type);
+        }
+        Shard {
+            id: listed.id,
+            range: TimeRange::new(listed.min_time, listed.max_time),
+            files,
+            memtables: Vec::new(),
+            fields: Arc::new(fields),
+        }
+    }
+}
+
+fn shards_of(manifest: &Manifest) -> impl Iterator<Item = (&str, &ManifestShard)> {
+    manifest.policies.iter().flat_map(|policy| policy.shards.iter().map(|shard| (policy.name.as_str(), shard)))
+}
