@@ -39,7 +39,7 @@ export class Toolbar {
     this.presets = new Map(ranges.map((range) => [printRange(range), this.preset(range)]));
     this.back = h("button", { type: "button", class: "icon", "aria-label": "Back to the view before", title: "Back", "data-testid": "back", click: actions.back }, "←");
     this.forward = h("button", { type: "button", class: "icon", "aria-label": "Forward to the next view", title: "Forward", "data-testid": "forward", click: actions.forward }, "→");
-    this.reset = h("button", { type: "button", "data-testid": "reset", click: actions.reset }, "Reset zoom");
+    this.reset = h("button", { type: "button", "data-testid": "reset", title: "Back to the whole range (Escape)", click: actions.reset }, "Reset");
     this.live.addEventListener("click", () => actions.reset());
     this.absolute = this.absoluteForm();
     this.element = h(
