@@ -6,6 +6,7 @@ const HOUR = 60 * MINUTE;
 
 const MACHINE: BoardSpec = {
   page: "machine",
+  heading: "This machine",
   title: "This machine",
   database: "_internal",
   presets: [5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY],
@@ -128,6 +129,7 @@ const MACHINE: BoardSpec = {
 };
 
 const WEATHER = {
+  heading: "Weather",
   database: "weather",
   initial: { kind: "all" },
   live: false,

@@ -30,6 +30,8 @@ export interface ChartOptions {
 }
 
 const HEIGHT = 196;
+/** Room for `−99.5 °C` and `1023 KiB`. */
+const VALUE_AXIS = 62;
 
 /** uPlot with this page's axes, colours and gestures. It draws what it is given and computes nothing. */
 export class Chart {
@@ -214,14 +216,14 @@ function series(line: Line): uPlot.Series {
   };
 }
 
-/** As wide as its longest label, in steps, so that live charts do not twitch. */
+/** The same for all charts, so that their times line up, unless a label needs more; then in steps, to twitch less. */
 function valueAxisWidth(plot: uPlot, labels: string[] | null): number {
-  if (!labels) return 52;
+  if (!labels) return VALUE_AXIS;
   plot.ctx.save();
   plot.ctx.font = `${11 * uPlot.pxRatio}px system-ui, -apple-system, "Segoe UI", sans-serif`;
   const widest = Math.max(...labels.map((label) => plot.ctx.measureText(label).width)) / uPlot.pxRatio;
   plot.ctx.restore();
-  return Math.max(52, Math.ceil((widest + 14) / 8) * 8);
+  return Math.max(VALUE_AXIS, Math.ceil((widest + 10) / 8) * 8);
 }
 
 /** Room for the second line, the date, where a label has one. */
@@ -244,9 +246,9 @@ export function colour(number: number): string {
   return series[number % series.length] ?? "#888";
 }
 
-/** A colour of the palette, thinned. The style sheet has them as `#rrggbb`. */
+/** A colour of the palette, thinned. */
 function tint(number: number, alpha: number): string {
-  return `${colour(number)}${Math.round(alpha * 255).toString(16).padStart(2, "0")}`;
+  return colour(number).replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 }
 
 function atLeast(span: Span): Span {

@@ -43,7 +43,7 @@ export class Dashboard {
     this.element = h(
       "div",
       { class: "board", "data-testid": `board-${board.page}`, "data-state": "loading" },
-      h("div", { class: siblings.length > 1 ? "heading" : "visually-hidden" }, h("h1", {}, siblings.length > 1 ? "Weather" : board.title), tabs),
+      h("div", { class: siblings.length > 1 ? "heading" : "visually-hidden" }, h("h1", {}, board.heading), tabs),
       this.toolbar.element,
       this.grid,
       board.origin && h("p", { class: "origin", "data-testid": "origin" }, "Source: ", board.origin.text, " ", h("a", { href: board.origin.link, rel: "noreferrer" }, "Origin")),

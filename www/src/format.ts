@@ -15,14 +15,14 @@ export function formatValue(value: number | null | undefined, unit: Unit): strin
   return join(scaled.toFixed(whole ? 0 : digitsAfter(Math.abs(scaled), unit)), suffix);
 }
 
-/** The labels of an axis: one suffix for all, and as many digits as tell neighbours apart. */
+/** The labels of an axis: one suffix for all, as many digits as tell neighbours apart, and no `/s`, to be short. */
 export function formatAxis(values: readonly number[], unit: Unit): string[] {
   const largest = Math.max(...values.map(Math.abs), 0);
   const { divisor, suffix } = scale(largest, unit);
   const step = values.length > 1 ? Math.abs((values[1] ?? 0) - (values[0] ?? 0)) / divisor : 1;
   const digits = step > 0 ? Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))) : 0;
   const needed = Number.isInteger(+(step * 10 ** digits).toFixed(6)) ? digits : digits + 1;
-  return values.map((value) => join((value / divisor).toFixed(needed), suffix));
+  return values.map((value) => join((value / divisor).toFixed(needed), suffix.replace("/s", "")));
 }
 
 /** Steps an axis may take: powers of two times 1024^n for sizes, 1-2-5 for the rest. */

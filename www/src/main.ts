@@ -40,7 +40,7 @@ async function start(): Promise<void> {
         "div",
         { class: "absent", role: "alert", "data-testid": "failed" },
         h("h2", {}, "The engine did not start"),
-        h("p", {}, "This page computes with WebAssembly, and that could not be loaded. A browser of 2022 or later can; some policies forbid it."),
+        h("p", {}, "This page computes with WebAssembly, and that could not be loaded. A browser of 2024 or later can; some policies forbid it."),
         h("pre", {}, h("code", {}, error instanceof Error ? error.message : String(error))),
         h("button", { type: "button", class: "primary", click: () => location.reload() }, "Reload"),
       ),

@@ -134,7 +134,7 @@ export class Panel {
       if (this.ended) return;
       const lines = this.draw(result.series(), bucket);
       this.stats.show(result.stats);
-      setText(this.width, `${formatDuration(bucket)} buckets`);
+      setText(this.width, `${this.spec.rate ? "per second · " : ""}${formatDuration(bucket)} buckets`);
       this.width.title = text;
       this.element.dataset["bucket"] = formatDuration(bucket);
       if (lines === 0) await this.empty(span);

@@ -41,8 +41,10 @@ export interface PanelSpec {
 
 /** Panels that share a database, a time range and a cursor. */
 export interface BoardSpec {
-  /** Its name in the address. */
+  /** Its name in the address; what comes before a slash is the page that boards share. */
   page: string;
+  /** The page's heading, and this board's name among those on the page. */
+  heading: string;
   title: string;
   database: string;
   panels: PanelSpec[];

@@ -7,7 +7,7 @@ const listeners = new Set<() => void>();
 const system = matchMedia("(prefers-color-scheme: dark)");
 system.addEventListener("change", changed);
 
-/** Colours that canvas needs, read from the style sheet. */
+/** Colours that canvas needs, as the style sheet has them in the current theme: `rgb(…)`. */
 export interface Palette {
   series: string[];
   text: string;
@@ -18,9 +18,14 @@ let palette: Palette | null = null;
 
 export function colours(): Palette {
   if (palette) return palette;
-  const style = getComputedStyle(document.documentElement);
-  const read = (name: string): string => style.getPropertyValue(name).trim();
+  // A property is text until something is painted with it, so something is.
+  const probe = document.documentElement.appendChild(document.createElement("i"));
+  const read = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
   palette = { series: Array.from({ length: 8 }, (_, number) => read(`--series-${number + 1}`)), text: read("--text-quiet"), grid: read("--grid") };
+  probe.remove();
   return palette;
 }
 

@@ -31,6 +31,8 @@ test("an axis has one suffix and tells its labels apart", () => {
   assert.deepEqual(formatAxis([0, 0.5, 1], "number"), ["0.0", "0.5", "1.0"]);
   assert.deepEqual(formatAxis([0, 512 * 1024, 1024 * 1024], "bytes").map(plain), ["0.0 MiB", "0.5 MiB", "1.0 MiB"]);
   assert.deepEqual(formatAxis([1017.25, 1017.5], "hPa").map(plain), ["1017.25 hPa", "1017.50 hPa"]);
+  assert.deepEqual(formatAxis([0, 2048], "bytes/s").map(plain), ["0 KiB", "2 KiB"]);
+  assert.deepEqual(formatAxis([0, 2000], "count/s"), ["0k", "2k"]);
   assert.deepEqual(formatAxis([], "number"), []);
 });
 
