@@ -25,6 +25,7 @@ mod limit;
 mod load;
 mod map;
 mod merge;
+mod needs;
 mod sample;
 mod scan;
 mod table;
@@ -33,4 +34,5 @@ pub mod task;
 mod tests;
 mod union;
 
+pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

@@ -6,15 +6,14 @@ use crate::drive::{Answer, Driver};
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::metrics::Metrics;
-use crate::sync::Sync;
+use crate::sync;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use isopoint_core::dialect::ApiConfig;
-use isopoint_core::dialect::exchange::{ApiRequest, Head};
+use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
 use isopoint_core::dialect::route;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +29,6 @@ pub struct Service {
     pub driver: Driver,
     pub api: Arc<ApiConfig>,
     pub metrics: Arc<Metrics>,
-    pub sync: Sync,
     pub max_body: u64,
     pub timeout: Duration,
     pub started: Instant,
@@ -56,7 +54,7 @@ impl Service {
     async fn own(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
         let path = uri.path();
         if path.starts_with("/sync/") {
-            return Some(self.sync.answer(&self.host, method, path, uri.query().unwrap_or_default(), headers).await);
+            return Some(sync::answer(&self.host, method, path, uri.query().unwrap_or_default(), headers).await);
         }
         if method != Method::GET && method != Method::HEAD {
             return None;
@@ -68,7 +66,7 @@ impl Service {
         if path == "/health"
             && let Some(why) = self.host.poisoned()
         {
-            let body = serde_json::json!({ "checks": [], "message": why, "name": "influxdb", "status": "fail", "version": self.api.version });
+            let body = serde_json::json!({ "checks": [], "message": why, "name": "influxdb", "status": "fail", "version": self.api.influx_version });
             return Some(plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body.to_string()));
         }
         let asset = assets::find(path)?;
@@ -98,7 +96,7 @@ impl Service {
 
     async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
         let request_id = self.request_id();
-        let head = |body| ApiRequest {
+        let head = |body: Bytes| ApiRequest {
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -114,14 +112,19 @@ impl Service {
         let body = match self.body(&parts.headers, body).await {
             Ok(body) => body,
             Err(refusal) => {
-                let answer = route::refuse(&head(Bytes::new()), &self.api, refusal.status(), &refusal.text());
-                return self.send(answer.0, Full::new(answer.1).boxed());
+                let request = head(Bytes::new());
+                let exchange =
+                    route::refuse_body(request, self.host.snapshot(), &self.api, refusal.status(), refusal.text());
+                return self.run(exchange, &parts.headers).await;
             }
         };
-        let exchange = route::open(head(body), self.host.snapshot(), &self.api);
+        self.run(route::open(head(body), self.host.snapshot(), &self.api), &parts.headers).await
+    }
+
+    async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {
         let answer = self.driver.answer(exchange).await;
         match answer {
-            Some(answer) => self.stream(answer, &parts.headers).await,
+            Some(answer) => self.stream(answer, headers).await,
             None => plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "application/json",

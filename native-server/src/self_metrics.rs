@@ -9,7 +9,7 @@
 //! | disk | host, device, path | total, used, free (bytes), used_percent |
 //! | diskio | host, device | read_bytes, written_bytes (since boot) |
 //! | net | host, interface | bytes_recv, bytes_sent, packets_recv, packets_sent (since boot) |
-//! | isopoint | host | memtable_bytes, points_written, values_written, files, file_bytes, resident_bytes |
+//! | isopoint | host | memtable_bytes, points_written, values_written, files, wal_bytes, resident_bytes |
 
 use crate::host::{Host, clock};
 use isopoint_core::catalog::Command;
@@ -27,7 +27,10 @@ const DISK_EVERY: u64 = 10;
 
 /// Collects until the task is aborted.
 pub async fn collect(host: Arc<Host>) {
-    let mut machine = Machine::new();
+    let mut machine = match Machine::new() {
+        Ok(machine) => machine,
+        Err(error) => return tracing::warn!(%error, "this machine's metrics cannot be read"),
+    };
     let mut clock_tick = interval(Duration::from_secs(1));
     clock_tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut warned = false;
@@ -50,9 +53,10 @@ pub async fn collect(host: Arc<Host>) {
             Err(error) => Err(error),
         };
         // Once: a full disk would say it every second.
-        match outcome {
-            Err(error) if !warned => tracing::warn!(%error, "this machine's metrics are not recorded"),
-            _ => {}
+        if let Err(error) = &outcome
+            && !warned
+        {
+            tracing::warn!(%error, "this machine's metrics are not recorded");
         }
         warned = outcome.is_err();
     }
@@ -67,20 +71,21 @@ struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
-        Self {
-            system: System::new(),
-            disks: Disks::new_with_refreshed_list(),
-            networks: Networks::new_with_refreshed_list(),
-            host: System::host_name().filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into()),
+    fn new() -> Result<Self, sysinfo::Error> {
+        Ok(Self {
+            system: System::new()?,
+            disks: Disks::new_with_refreshed_list()?,
+            networks: Networks::new_with_refreshed_list()?,
+            host: System::host_name().ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into()),
             count: 0,
-        }
+        })
     }
 
     fn sample(&mut self, stats: &isopoint_core::store::StoreStats) -> WriteBatch {
-        self.system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_cpu_usage());
+        self.system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_usage());
         self.system.refresh_memory_specifics(MemoryRefreshKind::everything());
         self.networks.refresh(true);
+        let resident = self.resident_bytes();
         // Whole seconds: times of all measurements line up and cost nothing to store.
         let time = clock::now().nanos() / NANOS_PER_SEC * NANOS_PER_SEC;
         let mut points = Points { batch: WriteBatch::new(), host: &self.host, time };
@@ -88,7 +93,7 @@ impl Machine {
         if self.count > 0 {
             points.add("cpu", &[("cpu", "total")], &[("usage", decimals(self.system.global_cpu_usage()))]);
             for (number, cpu) in self.system.cpus().iter().enumerate() {
-                points.add("cpu", &[("cpu", &number.to_string())], &[("usage", decimals(cpu.cpu_usage()))]);
+                points.add("cpu", &[("cpu", &number.to_string())], &[("usage", decimals(cpu.usage()))]);
             }
         }
         let (total, used) = (self.system.total_memory(), self.system.used_memory());
@@ -103,12 +108,13 @@ impl Machine {
             ("total", integer(self.system.total_swap())),
             ("used", integer(self.system.used_swap())),
         ]);
-        let load = System::load_average();
-        points.add("load", &[], &[
-            ("load1", Value::Float(load.one)),
-            ("load5", Value::Float(load.five)),
-            ("load15", Value::Float(load.fifteen)),
-        ]);
+        if let Ok(load) = System::load_average() {
+            points.add("load", &[], &[
+                ("load1", Value::Float(load.one)),
+                ("load5", Value::Float(load.five)),
+                ("load15", Value::Float(load.fifteen)),
+            ]);
+        }
         if self.count.is_multiple_of(DISK_EVERY) {
             self.disks.refresh_specifics(true, DiskRefreshKind::everything());
             for disk in &self.disks {
@@ -135,7 +141,7 @@ impl Machine {
             ]);
         }
         for (interface, network) in &self.networks {
-            points.add("net", &[("interface", interface)], &[
+            points.add("net", &[("interface", &interface.to_string_lossy())], &[
                 ("bytes_recv", integer(network.total_received())),
                 ("bytes_sent", integer(network.total_transmitted())),
                 ("packets_recv", integer(network.total_packets_received())),
@@ -147,8 +153,8 @@ impl Machine {
             ("points_written", integer(stats.points_written)),
             ("values_written", integer(stats.values_written)),
             ("files", integer(stats.files)),
-            ("file_bytes", integer(stats.file_bytes)),
-            ("resident_bytes", integer(self.resident_bytes())),
+            ("wal_bytes", integer(stats.wal_bytes)),
+            ("resident_bytes", integer(resident)),
         ]);
         self.count += 1;
         points.batch

@@ -7,11 +7,10 @@ use crate::host::{Host, HostConfig};
 use crate::http::Service;
 use crate::metrics::Metrics;
 use crate::self_metrics;
-use crate::sync::Sync;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use isopoint_core::dialect::ApiConfig;
+use isopoint_core::dialect::exchange::ApiConfig;
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
 use std::convert::Infallible;
@@ -59,8 +58,13 @@ async fn run(config: Config) -> Exit {
         }
     };
     let limits = limits(&config);
-    let store = StoreConfig { memtable_bytes: (config.memory_limit / 8).clamp(1 << 20, 64 << 20), ..StoreConfig::default() };
-    let host_config = HostConfig { fsync: config.fsync, store: StoreConfig { limits: limits.clone(), ..store } };
+    let store = StoreConfig {
+        limits: limits.clone(),
+        flush_bytes: (config.memory_limit / 8).clamp(1 << 20, 64 << 20),
+        max_memtable_bytes: (config.memory_limit / 2).max(2 << 20),
+        ..StoreConfig::default()
+    };
+    let host_config = HostConfig { fsync: config.fsync, store };
     let (host, report) = match Host::open(&config.data_dir, host_config) {
         Ok(opened) => opened,
         Err(error) => {
@@ -68,7 +72,13 @@ async fn run(config: Config) -> Exit {
             return Exit::DataFolder;
         }
     };
-    tracing::info!(data = %config.data_dir.display(), %report, "recovered");
+    tracing::info!(
+        data = %config.data_dir.display(),
+        files = report.files,
+        log_points = report.points,
+        torn_bytes = report.torn_bytes,
+        "recovered"
+    );
     let host = Arc::new(host);
     let metrics = Arc::new(Metrics::new());
     let timeout = Duration::from_secs(config.timeout_secs);
@@ -77,7 +87,6 @@ async fn run(config: Config) -> Exit {
         driver: Driver::new(Arc::clone(&host), timeout),
         api: Arc::new(ApiConfig { limits, ..ApiConfig::default() }),
         metrics,
-        sync: Sync::new(),
         max_body: config.max_body_size,
         timeout,
         started: Instant::now(),

@@ -54,6 +54,8 @@ pub enum Refusal {
     UnknownPath,
     /// The path takes these methods.
     WrongMethod(Vec<&'static str>),
+    /// The host could not take the body: too large (413), too slow (408), broken packing (400).
+    Body { status: u16, why: String },
 }
 
 /// Begins to answer a request over a frozen view of the store.
@@ -70,6 +72,20 @@ pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) ->
         }
     }
     (SURFACES[0].refuse)(&call, Refusal::UnknownPath)
+}
+
+/// Answers a request whose body the host could not take, in the words of the API it was for.
+pub fn refuse_body(
+    request: ApiRequest,
+    snapshot: Snapshot,
+    config: &Arc<ApiConfig>,
+    status: u16,
+    why: String,
+) -> Box<dyn Exchange> {
+    let call = Call { request, snapshot, config: Arc::clone(config) };
+    let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.path == call.request.path);
+    let surface = SURFACES.iter().find(of_path).unwrap_or(&SURFACES[0]);
+    (surface.refuse)(&call, Refusal::Body { status, why })
 }
 
 #[cfg(test)]

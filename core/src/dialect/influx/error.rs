@@ -46,6 +46,9 @@ pub(super) enum RequestError {
     Unprintable(&'static str),
     #[error("{0}")]
     Limit(Exceeded),
+    /// The host could not take the body.
+    #[error("{why}")]
+    Body { status: u16, why: String },
 }
 
 impl RequestError {
@@ -58,6 +61,7 @@ impl RequestError {
             Self::Write(WriteError::Overloaded) => 503,
             Self::Write(_) => 500,
             Self::Unprintable(_) | Self::Limit(_) => 200,
+            Self::Body { status, .. } => *status,
             _ => 400,
         }
     }

@@ -61,6 +61,7 @@ pub(super) fn refuse(call: &Call, refusal: Refusal) -> Box<dyn Exchange> {
     let mut headers = vec![("Content-Type".to_owned(), PLAIN.to_owned())];
     product(call, &mut headers);
     match refusal {
+        Refusal::Body { status, why } => error(call, &RequestError::Body { status, why }),
         Refusal::UnknownPath => {
             headers.push(("X-Content-Type-Options".to_owned(), "nosniff".to_owned()));
             Box::new(Reply::new(404, headers, "404 page not found\n"))
