@@ -10,7 +10,7 @@ const MACHINE: BoardSpec = {
   title: "This machine",
   database: "_internal",
   presets: [5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY],
-  initial: { kind: "last", millis: 15 * MINUTE },
+  initial: { kind: "last", millis: 5 * MINUTE },
   live: true,
   utc: false,
   missing: {
@@ -164,6 +164,7 @@ const DAILY: BoardSpec = {
       interval: DAY,
       style: "band",
       wide: true,
+      spread: 4,
     },
     {
       id: "precipitation",
@@ -173,6 +174,7 @@ const DAILY: BoardSpec = {
       groupBy: ["location"],
       unit: "mm",
       interval: DAY,
+      spread: 2,
       floor: 0,
     },
     {
@@ -183,6 +185,7 @@ const DAILY: BoardSpec = {
       groupBy: ["location"],
       unit: "m/s",
       interval: DAY,
+      spread: 2,
       floor: 0,
     },
   ],

@@ -5,6 +5,7 @@ export type Unit = "number" | "percent" | "bytes" | "bytes/s" | "count/s" | "°C
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const DECIMAL = ["", "k", "M", "G", "T"];
 const ABSENT = "–";
+const SHORT: Partial<Record<Unit, Unit>> = { "bytes/s": "bytes", "count/s": "number" };
 
 /** A value with its unit, about three digits: `12.3 %`, `1.42 GiB`, `830 B/s`. */
 export function formatValue(value: number | null | undefined, unit: Unit): string {
@@ -15,14 +16,14 @@ export function formatValue(value: number | null | undefined, unit: Unit): strin
   return join(scaled.toFixed(whole ? 0 : digitsAfter(Math.abs(scaled), unit)), suffix);
 }
 
-/** The labels of an axis: one suffix for all, as many digits as tell neighbours apart, and no `/s`, to be short. */
+/** The labels of an axis: one suffix for all, as many digits as tell neighbours apart, and rates without `/s`, to be short. */
 export function formatAxis(values: readonly number[], unit: Unit): string[] {
   const largest = Math.max(...values.map(Math.abs), 0);
-  const { divisor, suffix } = scale(largest, unit);
+  const { divisor, suffix } = scale(largest, SHORT[unit] ?? unit);
   const step = values.length > 1 ? Math.abs((values[1] ?? 0) - (values[0] ?? 0)) / divisor : 1;
   const digits = step > 0 ? Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))) : 0;
   const needed = Number.isInteger(+(step * 10 ** digits).toFixed(6)) ? digits : digits + 1;
-  return values.map((value) => join((value / divisor).toFixed(needed), suffix.replace("/s", "")));
+  return values.map((value) => join((value / divisor).toFixed(needed), suffix));
 }
 
 /** Steps an axis may take: powers of two times 1024^n for sizes, 1-2-5 for the rest. */

@@ -127,7 +127,7 @@ export class Panel {
   }
 
   private async answer(span: Span): Promise<void> {
-    const bucket = bucketFor(span, this.chart.plotWidth, this.spec.interval);
+    const bucket = bucketFor(span, this.chart.plotWidth / (this.spec.spread ?? 1), this.spec.interval);
     const text = queryText(this.spec, bucketsAround(span, bucket), bucket);
     try {
       const result = await this.source.query(text, this.board.database);
@@ -155,12 +155,12 @@ export class Panel {
         return { label: lineLabel(this.spec, one.tags, number), points: this.spec.rate ? perSecond(points, bucket, now) : points };
       });
     });
-    const { lead, style } = this.spec;
+    const { lead, style, floor } = this.spec;
     found.sort((a, b) => Number(b.label === lead) - Number(a.label === lead));
     const lines = found.map(({ label }, number): Line => {
       const strong = lead === undefined ? found.length <= 4 && style !== "band" : label === lead;
       const high = style === "band" && number % 2 === 1;
-      const fill = high ? "band" : strong && (style === "area" || found.length === 1) ? "area" : "none";
+      const fill = high ? "band" : strong && floor !== undefined && (style === "area" || found.length === 1) ? "area" : "none";
       return { label, colour: style === "band" ? number >> 1 : number, strong, fill, shown: !hidden.has(label) };
     });
     this.data = align(found.map(({ points }) => points), bucket);

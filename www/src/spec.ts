@@ -26,6 +26,8 @@ export interface PanelSpec {
    * where the page computes anything.
    */
   rate?: true;
+  /** Buckets this many times wider than pixels ask for: points that jump about say more in fewer. */
+  spread?: number;
   /** Ends of the value axis that hold whatever the values are. */
   floor?: number;
   ceiling?: number;

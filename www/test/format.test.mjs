@@ -33,6 +33,7 @@ test("an axis has one suffix and tells its labels apart", () => {
   assert.deepEqual(formatAxis([1017.25, 1017.5], "hPa").map(plain), ["1017.25 hPa", "1017.50 hPa"]);
   assert.deepEqual(formatAxis([0, 2048], "bytes/s").map(plain), ["0 KiB", "2 KiB"]);
   assert.deepEqual(formatAxis([0, 2000], "count/s"), ["0k", "2k"]);
+  assert.deepEqual(formatAxis([0, 2], "m/s").map(plain), ["0 m/s", "2 m/s"]);
   assert.deepEqual(formatAxis([], "number"), []);
 });
 
