@@ -137,10 +137,11 @@ pub struct Store {
     /// The edit of the manifest that is under way, and those that wait.
     editing: Option<Editing>,
     edits: VecDeque<(Edit, After)>,
-    /// A request to drop expired shards is on its way.
+    /// A request to drop expired shards is on its way; after one that failed, the next is not made before that.
     expiring: bool,
     /// Whether anybody follows along.
     publishing: bool,
+    expire_after: Timestamp,
     poisoned: Option<String>,
     stats: StoreStats,
 }
@@ -182,6 +183,7 @@ impl Store {
             edits: VecDeque::new(),
             expiring: false,
             publishing: false,
+            expire_after: Timestamp::MIN,
             poisoned: None,
             stats: StoreStats::default(),
         }

@@ -109,7 +109,7 @@ impl Store {
                 self.act(Work::CutGroup, |id| Action::Truncate { id, file, len });
             }
             (Work::SyncGroup, Ok(())) => self.finish_group(),
-            (Work::CutGroup, Ok(())) => self.refuse_group(),
+            (Work::CutGroup, Ok(())) => self.refuse_group(now),
             (Work::FlushJob, Ok(())) => self.job_done(output.unwrap_or_default()),
             (Work::PutFile(at), outcome) => self.file_put(now, at, outcome),
             (Work::AppendEdit, outcome) => self.edit_appended(outcome),
@@ -250,10 +250,13 @@ impl Store {
     }
 
     /// The group could not be appended and no trace of it is left.
-    fn refuse_group(&mut self) {
+    fn refuse_group(&mut self, now: Timestamp) {
         let Some(group) = self.group.take() else { return };
         let why = group.failed.unwrap_or_default();
-        self.expiring &= !group.expires;
+        if group.expires {
+            self.expiring = false;
+            self.expire_after = self.retry_at(now);
+        }
         // Those it refused too: they were checked against what did not come to be.
         for (write, _) in group.outcomes {
             self.ack(write, Err(WriteError::Host(why.clone())));

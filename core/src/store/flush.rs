@@ -221,8 +221,6 @@ impl Store {
         let Some(editing) = &mut self.editing else { return };
         if self.manifest.wants_rewrite(self.config.manifest_bytes) {
             let (file, bytes) = (self.manifest.next_file(), Bytes::from(self.manifest.rewritten(&editing.edit)));
-            // Whether a put that failed left the new file there is not known.
-            self.manifest.require_rewrite();
             editing.len = bytes.len() as u64;
             self.act(Work::PutManifest, |id| Action::Put { id, file, bytes });
         } else {
@@ -295,7 +293,7 @@ impl Store {
 
     /// Asks for shards to be dropped that end before their policy's duration reaches back.
     fn expire_shards(&mut self, now: Timestamp) {
-        if self.expiring {
+        if self.expiring || now < self.expire_after {
             return;
         }
         let ids: Vec<u64> = self.expiries().filter(|(deadline, _)| *deadline <= now).map(|(_, shard)| shard).collect();
@@ -306,7 +304,8 @@ impl Store {
     }
 
     fn expiry_deadline(&self) -> Option<Timestamp> {
-        self.expiries().map(|(deadline, _)| deadline).min().filter(|_| !self.expiring)
+        let first = self.expiries().map(|(deadline, _)| deadline.max(self.expire_after)).min();
+        first.filter(|_| !self.expiring)
     }
 
     /// When each shard that will go may go.
@@ -321,7 +320,7 @@ impl Store {
         self.act(Work::Delete, |id| Action::Delete { id, file });
     }
 
-    fn retry_at(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn retry_at(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_nanos(now.nanos().saturating_add(self.config.retry_after))
     }
 }

@@ -1,6 +1,6 @@
 //! Which block files are live, from where the WAL is to be replayed, and the catalog as it was there.
 //!
-//! A manifest is a log file (see [`log`](super::log)) with magic `ISOPMAN1` and frames of one kind: edits. The first
+//! A manifest is a log file (see [`log`]) with magic `ISOPMAN1` and frames of one kind: edits. The first
 //! edit of a file says everything; the file is put as a whole with it, so the highest number there is holds what is
 //! true, and a bad frame after the first is the torn tail of an edit that never was.
 //!
@@ -66,7 +66,7 @@ pub struct Manifest {
     number: u64,
     len: u64,
     first_len: u64,
-    /// The file may have been overtaken by the next one, whose put failed in an unknown way: only a put will do.
+    /// What a failed append left behind could not be cut off: only a put will do.
     must_rewrite: bool,
     pub checkpoint: Checkpoint,
     /// In the order they were added.
@@ -136,7 +136,8 @@ impl Manifest {
     }
 
     /// Whether the next edit is to put a new file: this one is longer than `rewrite_len` and than eight times what it
-    /// began with, or only a put will do.
+    /// began with, or only a put will do. Stays so until one has succeeded: whether one that failed left the new file
+    /// there is not known, and what is appended to this one then would not be read.
     pub fn wants_rewrite(&self, rewrite_len: u64) -> bool {
         self.must_rewrite || self.len > rewrite_len.max(8 * self.first_len)
     }

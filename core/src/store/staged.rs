@@ -237,7 +237,8 @@ impl Check<'_> {
         }
         let policy = self.staged.catalog.policy_by_id(self.database, self.policy);
         let entry = policy.and_then(|policy| policy.shard_at(time));
-        let ShardEntry { id, range } = entry.unwrap_or(ShardEntry { id: NO_SHARD, range: TimeRange::new(time, time) });
+        let none = ShardEntry { id: NO_SHARD, range: TimeRange::new(time, time) };
+        let ShardEntry { id, range } = entry.unwrap_or(none);
         self.last = self.shards.len();
         self.shards.push(ShardTypes { range, id, types: vec![UNSEEN; batch.field_count()] });
         self.last

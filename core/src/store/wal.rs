@@ -1,6 +1,6 @@
 //! The log of everything acknowledged: batches and commands in one order.
 //!
-//! A segment is a log file (see [`log`](super::log)) with magic `ISOPWAL1`. Its frames:
+//! A segment is a log file (see [`log`]) with magic `ISOPWAL1`. Its frames:
 //!
 //! ```text
 //! kind 1  batch         varint database id, varint policy id, points (see `points`)
