@@ -171,8 +171,9 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
 /// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them,
 /// and the plan made for it is the one to use.
 fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
-    // Odd, so that a period of a power of two does not show the same phase each time.
-    let step = (values.len() / SHORT) | 1;
+    // So wide that the sample reaches the end; odd, so that a period of a power of two does not show the same phase
+    // each time.
+    let step = values.len().div_ceil(SHORT + 1) | 1;
     let mut sample = [0; SHORT + 1];
     let (_, order, plan) = (0..values.len().min(3))
         .map(|order| {
@@ -296,6 +297,15 @@ mod tests {
         round_trip(&[u64::MAX, 0, 1 << 63, (1 << 63) - 1]);
         let extremes: Vec<u64> = (0..1024).map(|i| [0, u64::MAX, 1 << 63][i % 3]).collect();
         round_trip(&extremes);
+    }
+
+    /// A plan made for the first 129 numbers was once used for up to 255: what came later was cut.
+    #[test]
+    fn every_length_keeps_its_last_numbers() {
+        for len in 1..=VECTOR as u64 {
+            let values: Vec<u64> = (0..len).map(|at| if at + 1 == len { 1 << 50 } else { at % 3 }).collect();
+            round_trip(&values);
+        }
     }
 
     #[test]
