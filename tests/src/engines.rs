@@ -7,7 +7,7 @@ mod wasm;
 
 pub use self::core::{Core, NOW};
 pub(crate) use http::first_column;
-pub use http::{Http, Serve, command, data_folder};
+pub use http::{Http, Serve, data_folder};
 pub use influxd::{Influxd, influxd_program};
 pub use wasm::Wasm;
 

@@ -89,7 +89,7 @@ impl Serve {
         Self::start_with(folder, arguments)
     }
 
-    /// The same with more arguments. `Err` is the exit code, if it ended, and what it said.
+    /// The same with more arguments. `Err` is how it ended and what it said.
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
         let mut child = command(folder, arguments).spawn().map_err(|why| format!("{}: {why}", program().display()))?;
         let stdout = child.stdout.take().expect("it is piped");
@@ -101,7 +101,6 @@ impl Serve {
         // What else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let Some(address) = address else {
-            let _ = child.kill();
             let status = child.wait().map_err(|why| why.to_string())?;
             let mut said = String::new();
             let _ = child.stderr.take().expect("it is piped").read_to_string(&mut said);
@@ -188,7 +187,7 @@ impl Engine for Serve {
 }
 
 /// `isopoint serve` on this folder, its output piped.
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.args(["serve", "--listen", "127.0.0.1:0", "--no-self-metrics", "--data-dir"]).arg(folder).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
