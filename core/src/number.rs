@@ -166,7 +166,7 @@ pub struct Decimal {
 
 impl Decimal {
     /// The number that `text` begins with; `None` when that is none. What follows it is the caller's business.
-    #[inline]
+    #[inline(always)]
     pub fn scan(text: &[u8]) -> Option<Self> {
         let negative = text.first() == Some(&b'-');
         let start = usize::from(negative);

@@ -139,7 +139,8 @@ impl Source for ScanSource {
             series: self.series[group],
             tags: self.shared.tags.iter().map(|tag| header.tags.get(tag).map(Cow::into_owned)).collect(),
             filter: self.shared.filter(&header.columns, &header.tags),
-            wish: wish.cloned(),
+            // Else a row may have values that must not be seen.
+            wish: wish.filter(|_| self.shared.fields.iter().all(|field| field.drives)).cloned(),
             runs: None,
             kept: None,
             scratch: Table::new(&header.columns),

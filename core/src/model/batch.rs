@@ -279,7 +279,12 @@ impl WriteBatch {
 
     /// Bytes of memory the points take, roughly.
     pub fn heap_bytes(&self) -> usize {
-        self.names.len() + self.text.len() + self.rows.len() * 24 + self.cells.len() * 16 + self.series.len() * 32
+        self.names.len()
+            + self.text.len()
+            + self.rows.len() * 24
+            + self.cells.len() * 16
+            + self.series.len() * 32
+            + self.wire_keys.len() * 24
     }
 
     fn intern_measurement(&mut self, name: &str) -> u32 {
@@ -365,6 +370,35 @@ mod tests {
     use super::*;
 
     #[test]
+    fn series_are_known_by_their_wire_keys() {
+        let mut batch = WriteBatch::new();
+        for (slot, key) in ["cpu,a=1", "cpu,a=10", "cpu"].into_iter().enumerate() {
+            assert_eq!(batch.series_of_line(format!("{key} v=1").as_bytes()), None);
+            assert_eq!(batch.intern_series(key, std::iter::empty()), slot as u32);
+            batch.remember_wire_key(key.as_bytes(), slot as u32);
+        }
+        for round in [0, 1, 2, 2, 0, 0, 2, 1, 1] {
+            let key = ["cpu,a=1", "cpu,a=10", "cpu"][round];
+            let found = Some((round as u32, key.len()));
+            assert_eq!(batch.series_of_line(format!("{key} v=1").as_bytes()), found);
+            assert_eq!(batch.series_of_line(format!("{key},v=1").as_bytes()), None);
+            assert_eq!(batch.series_of_line(key.as_bytes()), None);
+        }
+    }
+
+    /// The bytes that close and escape texts of a key are escaped in it.
+    #[test]
+    fn keys_are_canonical() {
+        let mut batch = WriteBatch::new();
+        for text in ["plain", "a\u{0}b", "\u{1}"] {
+            let tags = [(text.as_bytes(), &b"v"[..]), (&b"z"[..], text.as_bytes())];
+            let series = batch.intern_series(text, tags.into_iter());
+            let key = crate::model::SeriesKey::new(text, &[(text, "v"), ("z", text)]);
+            assert_eq!(batch.series_key(series), key.as_bytes());
+        }
+    }
+
+    #[test]
     fn names_are_kept_once() {
         let mut batch = WriteBatch::new();
         for time in 0..3 {
@@ -383,6 +417,6 @@ mod tests {
             batch.cells_of(&row).iter().map(|cell| (batch.field_name(cell.field), batch.value(cell))).collect();
         assert_eq!(values, [("user", Value::Float(1.5)), ("note", Value::String("x"))]);
         batch.abandon_row();
-        assert_eq!((batch.len(), batch.cells.len()), (5, 10));
+        assert_eq!((batch.len(), batch.cells.len(), batch.text.len()), (5, 10, 5));
     }
 }

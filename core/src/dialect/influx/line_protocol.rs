@@ -265,7 +265,7 @@ impl<'a> Parser<'a, '_> {
         let mut count = 0;
         while bytes[end] == b',' {
             let name = end + 1;
-            let guess = self.tags.get(count).map(|tag| &tag.name).filter(|guess| is_name(bytes, name, guess, b'='));
+            let guess = self.tags.get(count).map(|tag| &tag.name).filter(|guess| is_name(bytes, name, guess));
             let (name, value) = match guess {
                 Some(Cow::Borrowed(guess)) => (None, name + guess.len() + 1),
                 _ => {
@@ -283,13 +283,13 @@ impl<'a> Parser<'a, '_> {
                 return None;
             }
             let value = text.get(value..end)?;
-            let value = if whole { unescape(value, b", =") } else { Cow::Borrowed(value) };
             match (self.tags.get_mut(count), name) {
-                (Some(tag), None) => tag.value = value,
+                (Some(tag), None) if !whole => tag.value = Cow::Borrowed(value),
+                (Some(tag), None) => tag.value = unescape(value, b", ="),
                 (_, name) => {
                     self.tags.truncate(count);
                     self.tag_order.clear();
-                    self.tags.push(Tag { name: name?, value });
+                    self.tags.push(Tag { name: name?, value: unescape(value, b", =") });
                 }
             }
             count += 1;
@@ -322,17 +322,18 @@ impl<'a> Parser<'a, '_> {
         let mut at = start;
         let mut count = 0;
         loop {
-            let end;
-            match self.fields.get_mut(count).filter(|guess| !guess.escaped && is_name(bytes, at, guess.name, b'=')) {
-                Some(field) => (field.value, end) = field_value(text, at + field.name.len() + 1)?,
-                None => {
-                    let (name, escaped) = field_name(text, at, whole)?;
-                    let value;
-                    (value, end) = field_value(text, at + name.len() + 1)?;
-                    self.fields.truncate(count);
-                    self.fields.push(Field { name, escaped, slot: None, value });
-                }
-            }
+            let field =
+                match self.fields.get_mut(count).filter(|guess| !guess.escaped && is_name(bytes, at, guess.name)) {
+                    // Borrowed anew: the borrow of a `match` would outlive the other arm.
+                    Some(_) => &mut self.fields[count],
+                    None => {
+                        let (name, escaped) = field_name(text, at, whole)?;
+                        self.fields.truncate(count);
+                        let value = FieldValue::Plain(Value::Boolean(false));
+                        self.fields.push_mut(Field { name, escaped, slot: None, value })
+                    }
+                };
+            let end = field_value(text, at + field.name.len() + 1, &mut field.value)?;
             count += 1;
             match bytes.get(end) {
                 Some(b',') => at = end + 1,
@@ -384,7 +385,8 @@ impl<'a> Parser<'a, '_> {
                 let tags = tags.map(|tag| (tag.name.as_bytes(), tag.value.as_bytes()));
                 let series = self.batch.intern_series(&measurement, tags);
                 // A blank or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
-                if !key.contains([' ', '\n']) && !key.contains("\\\\") {
+                let plain = memchr::memchr3(b' ', b'\n', b'\\', key.as_bytes()).is_none();
+                if plain || !key.contains([' ', '\n']) && !key.contains("\\\\") {
                     self.batch.remember_wire_key(key.as_bytes(), series);
                 }
                 series
@@ -420,10 +422,10 @@ fn refused_field(measurement: &str) -> String {
     format!("invalid field name: input field \"time\" on measurement \"{measurement}\" is invalid")
 }
 
-/// Does `name` stand at `at`, and `close` after it?
+/// Does `name` stand at `at`, and an equals sign after it?
 #[inline]
-fn is_name(bytes: &[u8], at: usize, name: &str, close: u8) -> bool {
-    bytes.get(at + name.len()) == Some(&close) && bytes[at..at + name.len()] == *name.as_bytes()
+fn is_name(bytes: &[u8], at: usize, name: &str) -> bool {
+    bytes.get(at + name.len()) == Some(&b'=') && bytes[at..at + name.len()] == *name.as_bytes()
 }
 
 /// The field name that stands before an equals sign, and whether it holds escapes.
@@ -439,45 +441,53 @@ fn field_name(text: &str, start: usize, whole: bool) -> Option<(&str, bool)> {
     Some((name, whole && name.contains('\\')))
 }
 
-/// The value that begins at `at`, and where it ends.
+/// Puts the value that begins at `at` into `value` and answers where it ends.
+///
+/// The value goes straight to its place: handed over in pieces, it would be read back while the pieces still are on
+/// their way to the cache.
 #[inline(always)]
-fn field_value<'a>(text: &'a str, at: usize) -> Option<(FieldValue<'a>, usize)> {
-    let bytes = text.as_bytes();
-    let rest = bytes.get(at..)?;
-    let (value, length) = match rest.first()? {
-        b'"' => return string_value(text, at + 1),
+fn field_value<'a>(text: &'a str, at: usize, value: &mut FieldValue<'a>) -> Option<usize> {
+    let rest = text.as_bytes().get(at..)?;
+    match rest.first()? {
+        b'"' => {
+            let (inside, escaped) = string_value(text, at + 1)?;
+            *value = if escaped { FieldValue::Escaped(inside) } else { FieldValue::Plain(Value::String(inside)) };
+            Some(at + inside.len() + 2)
+        }
         b'0'..=b'9' | b'-' | b'.' => {
             let number = Decimal::scan(rest)?;
+            let end = at + number.text_len();
             if rest.get(number.text_len()) == Some(&b'i') {
-                (Value::Integer(number.to_i64(rest)?), number.text_len() + 1)
-            } else {
-                (Value::Float(number.to_f64(rest)?), number.text_len())
+                *value = FieldValue::Plain(Value::Integer(number.to_i64(rest)?));
+                return Some(end + 1);
             }
+            *value = FieldValue::Plain(Value::Float(number.to_f64(rest)?));
+            Some(end)
         }
-        _ => boolean_value(rest)?,
-    };
-    Some((FieldValue::Plain(value), at + length))
+        _ => {
+            let (boolean, length) = boolean_value(rest)?;
+            *value = FieldValue::Plain(Value::Boolean(boolean));
+            Some(at + length)
+        }
+    }
 }
 
-/// The string whose first byte, after its quote, is at `start`; and what follows its other quote.
-fn string_value(text: &str, start: usize) -> Option<(FieldValue<'_>, usize)> {
+/// What stands from `start` to the quote that closes it, and whether it holds escapes.
+fn string_value(text: &str, start: usize) -> Option<(&str, bool)> {
     let bytes = text.as_bytes();
     let mut end = start;
     let mut escaped = false;
     loop {
         end += memchr::memchr2(b'"', b'\\', bytes.get(end..)?)?;
         if bytes[end] == b'"' {
-            break;
+            return Some((text.get(start..end)?, escaped));
         }
         escaped = true;
         end += 2;
     }
-    let inside = text.get(start..end)?;
-    let value = if escaped { FieldValue::Escaped(inside) } else { FieldValue::Plain(Value::String(inside)) };
-    Some((value, end + 1))
 }
 
-fn boolean_value(rest: &[u8]) -> Option<(Value<'static>, usize)> {
+fn boolean_value(rest: &[u8]) -> Option<(bool, usize)> {
     const WORDS: [(&[u8], bool); 10] = [
         (b"true", true),
         (b"false", false),
@@ -491,7 +501,7 @@ fn boolean_value(rest: &[u8]) -> Option<(Value<'static>, usize)> {
         (b"F", false),
     ];
     let (word, value) = WORDS.iter().find(|(word, _)| rest.starts_with(word))?;
-    Some((Value::Boolean(*value), word.len()))
+    Some((*value, word.len()))
 }
 
 const COMMA: u8 = 1;

@@ -94,6 +94,13 @@ fn lines_that_resemble_each_other() {
                     a,r=2,s=1 x=1 10\na,r==1,s=2 x==1 12\na,s=1 x=1,y=9 7\nb x=3 2\nb x=4,y=5 3\n\
                     ! unable to parse 'a,s=1,r x=7 5': missing tag value\nunable to parse 'a,s=1,s=2 x=1 9': duplicate tags";
     assert_eq!(read(body.as_bytes(), Precision::Nanos), expected);
+
+    // InfluxDB sees a string begin in this key, and the line go on: that it was understood once must not hide it.
+    let mut batch = WriteBatch::new();
+    let line = "m\\\\ =x,a=\"y v=1 1";
+    assert_eq!(parse(line.as_bytes(), Precision::Nanos, NOW, &mut batch).points, 1);
+    let outcome = parse(format!("{line}\nm v=2 2").as_bytes(), Precision::Nanos, NOW, &mut batch);
+    assert_eq!(outcome.errors, format!("unable to parse '{line}\nm v=2 2': point is invalid"));
 }
 
 /// Where InfluxDB stores what nobody sent, or loses a line.

@@ -1,0 +1,1 @@
+//! Node by node, what the plain executor does not show.
