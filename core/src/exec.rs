@@ -18,6 +18,7 @@ mod cursor;
 mod eval;
 pub mod exact_sum;
 mod fill;
+mod first_rows;
 pub mod fold;
 mod gaps;
 mod group;

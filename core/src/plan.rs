@@ -9,6 +9,7 @@
 pub mod explain;
 pub mod expr;
 
+pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Scalar};
 
 use crate::pattern::Regex;

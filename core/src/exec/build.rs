@@ -24,7 +24,8 @@ pub(super) struct Built {
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
-    let mut builder = Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0 };
+    let mut builder =
+        Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0, most_rows: None };
     let source = builder.node(plan, false)?;
     Ok(Built { source, scans: builder.scans, counts_points: builder.counts_points })
 }
@@ -35,6 +36,8 @@ struct Builder<'a> {
     scans: Vec<Arc<ScanSource>>,
     counts_points: bool,
     limit_nodes: usize,
+    /// Set by a limit for the node just below it, if that is a `Group`.
+    most_rows: Option<u64>,
 }
 
 impl Builder<'_> {
@@ -48,9 +51,10 @@ impl Builder<'_> {
                 scan
             }
             Node::Group(group) => {
+                let most_rows = self.most_rows.take();
                 let source = self.node(group.input, false)?;
                 let grouping = Grouping::new(&*source, &group.by, reversed);
-                Arc::new(GroupSource { input: source, grouping, descending })
+                Arc::new(GroupSource { input: source, grouping, descending, most_rows })
             }
             Node::Filter(filter) => {
                 Arc::new(FilterSource { input: self.node(filter.input, reversed)?, predicate: filter.predicate })
@@ -88,6 +92,10 @@ impl Builder<'_> {
             Node::Limit(limit) => {
                 let (page, id) = (Page::new(&limit), self.limit_nodes);
                 self.limit_nodes += 1;
+                let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
+                if matches!(below, Node::Group(_)) {
+                    self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
+                }
                 Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
             }
             Node::Union(inputs) => {
