@@ -181,8 +181,7 @@ fn what_does_not_exist_is_a_group_all_the_same() {
     }));
     assert_eq!(rows(&world.run(&filled).0), [(0, vec![None]), (31, vec![None])]);
     assert_eq!(world.run(&absent).0, []);
-    let explained = explain::explain(&absent);
-    assert_eq!(explained, "absent fields [\"f\"::float]\n");
+    assert_eq!(explain(&absent), "absent fields [\"f\"::float]\n");
 }
 
 #[test]
