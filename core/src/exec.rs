@@ -27,6 +27,7 @@ mod limit;
 mod load;
 mod map;
 mod merge;
+mod needs;
 mod sample;
 mod scan;
 mod table;
@@ -35,4 +36,5 @@ pub mod task;
 mod tests;
 mod union;
 
+pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

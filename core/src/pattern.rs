@@ -1,7 +1,7 @@
 //! The one regular-expression dialect and globs.
 //!
 //! Regular expressions are RE2's, as Go has them, for that is what every API here was made with. They run on
-//! `regex-lite`, in time linear in the text, on both targets. [`translate`] rewrites what the two write differently and
+//! `regex-lite`, in time linear in the text, on both targets. `translate` rewrites what the two write differently and
 //! words errors as Go does. Left out: Unicode classes (`\pL`), and case folding beyond ASCII.
 
 mod translate;

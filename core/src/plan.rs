@@ -242,6 +242,8 @@ pub enum FillWith {
     /// Between the values on both sides, by bucket number; integers are cut; texts and booleans stay absent.
     Linear,
     Value(Scalar),
+    /// The value, in groups in whose rows the column has one at all; in others it stays absent.
+    ValueIfAny(Scalar),
 }
 
 /// All groups of the input joined to one, `name`, with one row per time: column by column, the values present at that

@@ -70,6 +70,8 @@ pub struct StoreConfig {
     pub max_memtable_bytes: u64,
     /// Writes are refused while others of this many bytes wait for the log.
     pub max_pending_bytes: u64,
+    /// A manifest longer than this is put anew, without what no longer matters.
+    pub manifest_bytes: u64,
     /// A flush that failed is tried again after this many nanoseconds.
     pub retry_after: i64,
 }
@@ -83,6 +85,7 @@ impl Default for StoreConfig {
             flush_after: 10 * NANOS_PER_MINUTE,
             max_memtable_bytes: 256 << 20,
             max_pending_bytes: 64 << 20,
+            manifest_bytes: 1 << 20,
             retry_after: 10 * NANOS_PER_SEC,
         }
     }
@@ -134,10 +137,11 @@ pub struct Store {
     /// The edit of the manifest that is under way, and those that wait.
     editing: Option<Editing>,
     edits: VecDeque<(Edit, After)>,
-    /// A request to drop expired shards is on its way.
+    /// A request to drop expired shards is on its way; after one that failed, the next is not made before that.
     expiring: bool,
     /// Whether anybody follows along.
     publishing: bool,
+    expire_after: Timestamp,
     poisoned: Option<String>,
     stats: StoreStats,
 }
@@ -179,6 +183,7 @@ impl Store {
             edits: VecDeque::new(),
             expiring: false,
             publishing: false,
+            expire_after: Timestamp::MIN,
             poisoned: None,
             stats: StoreStats::default(),
         }
@@ -226,10 +231,12 @@ impl Store {
 
     /// Whether [`poll_action`](Self::poll_action) has given everything there was to do, and all of it was answered.
     pub fn is_idle(&self) -> bool {
-        self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty() && !self.want_flush
+        let may_flush = self.want_flush && self.flushing.is_none() && self.poisoned.is_none();
+        self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty() && !may_flush
     }
 
-    /// Flushes everything. Then do actions until the store [is idle](Self::is_idle); not flushed is not lost.
+    /// Flushes everything. Then do actions until the store [is idle](Self::is_idle). What a failing disk leaves unflushed
+    /// is not lost: the log has it.
     pub fn shutdown(&mut self, now: Timestamp) {
         self.flush(now);
     }

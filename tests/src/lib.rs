@@ -1,1 +1,5 @@
 //! Test tools.
+
+pub mod dump;
+pub mod memhost;
+pub mod simdisk;

@@ -11,8 +11,7 @@ mod task;
 mod values;
 
 use error::Fault;
-use isopoint_core::dialect::ApiConfig;
-use isopoint_core::dialect::exchange::ApiRequest;
+use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest};
 use isopoint_core::dialect::influx::frames::{self, FrameQuery};
 use isopoint_core::dialect::influx::line_protocol::{self, Precision};
 use isopoint_core::dialect::route;
@@ -84,13 +83,13 @@ impl Core {
         now: i64,
     ) -> Result<JsValue, JsValue> {
         let now = Timestamp::from_nanos(now);
-        let precision = Precision::from_parameter(precision).ok_or_else(|| Fault::request("unknown precision"))?;
+        let precision = Precision::from_v1_name(precision).ok_or_else(|| Fault::request("unknown precision"))?;
         let mut batch = WriteBatch::new();
         let outcome = line_protocol::parse(body, precision, now, &mut batch);
         self.local.create(database, now)?;
-        let written = self.local.write(now, database, policy.as_deref(), batch)?;
+        let written = self.local.write(now, database, policy.as_deref(), batch).map_err(Fault::from)?;
         let refusal = written.refusal.as_ref().map(ToString::to_string);
-        let malformed = outcome.errors.first().map(ToString::to_string);
+        let malformed = outcome.error(None);
         let answer = Object::new()
             .number("points", written.points as f64)
             .number("values", written.values as f64)

@@ -113,17 +113,24 @@ const fn place(row: usize, width: u32) -> (usize, u32) {
 }
 
 fn unpack_string(bytes: &[u8], width: u32, out: &mut [u64]) {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut words = words.iter().chain(std::iter::once(&last)).map(|word| u64::from_le_bytes(*word));
     let mask = mask(width);
-    let mut bit = 0;
+    let (mut pending, mut filled) = (0_u64, 0);
     for out in out {
-        let rest = bytes.get(bit / 8..).unwrap_or_default();
-        let window = rest.first_chunk::<16>().copied().unwrap_or_else(|| {
-            let mut window = [0; 16];
-            window[..rest.len()].copy_from_slice(rest);
-            window
-        });
-        *out = (u128::from_le_bytes(window) >> (bit % 8)) as u64 & mask;
-        bit += width as usize;
+        if filled >= width {
+            *out = pending & mask;
+            pending >>= width;
+            filled -= width;
+        } else {
+            let word = words.next().unwrap_or_default();
+            *out = (pending | word << filled) & mask;
+            let used = width - filled;
+            pending = word.checked_shr(used).unwrap_or_default();
+            filled = 64 - used;
+        }
     }
 }
 

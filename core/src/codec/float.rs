@@ -64,13 +64,15 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Deco
         }
         VECTORS => {
             out.reserve(count);
-            let mut numbers = [0; VECTOR];
-            let mut left = count;
-            while left > 0 {
-                let numbers = &mut numbers[..left.min(VECTOR)];
-                decode_vector(&mut reader, numbers, out)?;
-                left -= numbers.len();
-            }
+            vector::with_scratch(count, &mut |numbers| {
+                let mut left = count;
+                while left > 0 {
+                    let numbers = &mut numbers[..left.min(VECTOR)];
+                    decode_vector(&mut reader, numbers, out)?;
+                    left -= numbers.len();
+                }
+                Ok(())
+            })?;
         }
         _ => return Err(DecodeError { what: "unknown float encoding", offset: 0 }),
     }
@@ -151,42 +153,40 @@ fn encode_vector(values: &[f64], out: &mut Vec<u8>) {
     }
 }
 
-/// The exponent that costs least, an exception being ten bytes and a digit 3.3 bits a value; `None` when most of a sample
-/// are no decimals.
+/// The exponent that costs least by a sample, an exception being ten bytes and a digit 3.3 bits a value; `None` when
+/// most of the sample are no decimals.
 fn choose_exponent(values: &[f64]) -> Option<usize> {
-    let mut hint = 0;
-    let step = values.len().div_ceil(32);
-    let sample = values.iter().step_by(step);
-    let misses = sample
-        .clone()
-        .filter(|value| match exponent_of(**value, hint) {
-            Some(exponent) => {
-                hint = exponent;
-                false
-            }
-            None => value.is_finite(),
-        })
-        .count();
-    if misses * 2 > sample.len() {
-        return None;
-    }
     let mut needing = [0_usize; POWERS.len()];
-    for value in values {
-        if let Some(exponent) = exponent_of(*value, hint) {
-            needing[exponent] += 1;
-            hint = exponent;
+    let (mut hint, mut size, mut misses) = (0, 0, 0);
+    for value in values.iter().step_by((values.len() / 128) | 1) {
+        size += 1;
+        match exponent_of(*value, hint) {
+            Some(exponent) => {
+                needing[exponent] += 1;
+                hint = exponent;
+            }
+            None if value.is_finite() => misses += 1,
+            None => {}
         }
+        if misses > 32 && misses * 2 > size {
+            break;
+        }
+    }
+    if misses * 2 > size {
+        return None;
     }
     let mut covered = 0;
     (0..POWERS.len()).min_by_key(|exponent| {
         covered += needing[*exponent];
-        (values.len() - covered) * 800 + *exponent * values.len() * 33
+        (size - covered) * 800 + *exponent * size * 33
     })
 }
 
 fn encode_decimals(values: &[f64], exponent: usize, out: &mut Vec<u8>) {
-    let mut numbers = [0_u64; VECTOR];
-    let numbers = &mut numbers[..values.len()];
+    vector::with_scratch(values.len(), &mut |numbers| encode_decimals_in(numbers, values, exponent, out));
+}
+
+fn encode_decimals_in(numbers: &mut [u64], values: &[f64], exponent: usize, out: &mut Vec<u8>) {
     let mut exceptions = Vec::new();
     let mut exception_count = 0;
     // An exception repeats its neighbour, which costs next to nothing.
@@ -211,8 +211,10 @@ fn encode_decimals(values: &[f64], exponent: usize, out: &mut Vec<u8>) {
 }
 
 fn encode_patterns(values: &[f64], out: &mut Vec<u8>) {
-    let mut numbers = [0_u64; VECTOR];
-    let numbers = &mut numbers[..values.len()];
+    vector::with_scratch(values.len(), &mut |numbers| encode_patterns_in(numbers, values, out));
+}
+
+fn encode_patterns_in(numbers: &mut [u64], values: &[f64], out: &mut Vec<u8>) {
     let mut all = 0;
     for (slot, value) in numbers.iter_mut().zip(values) {
         *slot = canonical(*value).to_bits();

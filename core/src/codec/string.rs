@@ -6,9 +6,9 @@
 //! | dictionary | 1 | varint n, the n distinct texts as plain with a varint of their total length before the text, then [`vector`]s of the places in that list |
 //! | LZ4 | 2 | varint raw length, then for every 60 KiB of a plain or dictionary encoding with its id: varint length, LZ4 block |
 //!
-//! The distinct texts are in order of first appearance. The smallest encoding is written; LZ4 only for 64 bytes and more
-//! and when it saves an eighth. The pieces are that short because the compressor's table for longer inputs hashes machine
-//! words, so its output would differ between a 32-bit and a 64-bit machine.
+//! The distinct texts are in order of first appearance; a dictionary is written when at most half of the texts are
+//! distinct, LZ4 for 64 bytes and more when it saves an eighth. The pieces are that short because the compressor's table
+//! for longer inputs hashes machine words, so its output would differ between a 32-bit and a 64-bit machine.
 
 use lz4_flex::block::CompressTable;
 
@@ -85,7 +85,7 @@ fn decompress(reader: &mut Reader<'_>, most: usize) -> Result<Vec<u8>, DecodeErr
 
 fn encode_plain(values: &Strings, out: &mut Vec<u8>) {
     out.push(PLAIN);
-    vector::encode_all(values.iter().map(|text| text.len() as u64), out);
+    vector::encode_all((0..values.len()).map(|row| values.get(row).len() as u64), out);
     values.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
 }
 

@@ -70,7 +70,8 @@ pub fn regular_step(times: &[i64]) -> Option<u64> {
     }
 }
 
-/// Appends `count` times from `start`, `step` apart. `None`, and nothing appended, when they do not ascend or do not fit.
+/// Appends `count` times from `start`, `step` apart. `None`, and nothing appended, when they do not ascend or do not
+/// fit.
 pub fn push_regular(start: i64, step: u64, count: usize, out: &mut Vec<i64>) -> Option<()> {
     let steps = count.saturating_sub(1) as u64;
     start.checked_add_unsigned(step.checked_mul(steps)?)?;

@@ -26,51 +26,52 @@ const PATCHED: u8 = 3 * WIDTHS;
 const SHORT: usize = 128;
 
 /// Appends the bytes of each vector of `values`.
-pub fn encode_all(values: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
-    let mut vector = [0; VECTOR];
-    let mut filled = 0;
-    for value in values {
-        vector[filled] = value;
-        filled += 1;
-        if filled == VECTOR {
-            encode(&vector, out);
-            filled = 0;
+pub fn encode_all(values: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u8>) {
+    let mut values = values;
+    with_scratch(values.len(), &mut |vector| {
+        while values.len() > 0 {
+            let mut filled = 0;
+            for (slot, value) in vector.iter_mut().zip(values.by_ref()) {
+                *slot = value;
+                filled += 1;
+            }
+            encode(&vector[..filled], out);
         }
-    }
-    if filled > 0 {
-        encode(&vector[..filled], out);
-    }
+    });
 }
 
 /// Reads what [`encode_all`] wrote for `count` numbers, and hands them on a vector at a time.
 pub fn decode_all(reader: &mut Reader<'_>, count: usize, each: &mut dyn FnMut(&[u64])) -> Result<(), DecodeError> {
-    let mut vector = [0; VECTOR];
-    let mut left = count;
-    while left > 0 {
-        let values = &mut vector[..left.min(VECTOR)];
-        decode(reader, values)?;
-        each(values);
-        left -= values.len();
-    }
-    Ok(())
+    with_scratch(count, &mut |vector| {
+        let mut left = count;
+        while left > 0 {
+            let values = &mut vector[..left.min(VECTOR)];
+            decode(reader, values)?;
+            each(values);
+            left -= values.len();
+        }
+        Ok(())
+    })
+}
+
+/// Lends zeros, as many as `count` or a full vector: short series should not pay for clearing a full one each.
+pub(super) fn with_scratch<R>(count: usize, body: &mut dyn FnMut(&mut [u64]) -> R) -> R {
+    if count <= SHORT { body(&mut [0; SHORT][..count]) } else { body(&mut [0; VECTOR][..count.min(VECTOR)]) }
 }
 
 /// Appends one vector of at least one and at most [`VECTOR`] numbers.
 pub fn encode(values: &[u64], out: &mut Vec<u8>) {
-    let (mut short, mut full);
-    let residuals = if values.len() <= SHORT {
-        short = [0; SHORT];
-        &mut short[..values.len()]
-    } else {
-        full = [0; VECTOR];
-        &mut full[..values.len()]
-    };
-    let order = choose_order(values);
+    with_scratch(values.len(), &mut |residuals| encode_in(residuals, values, out));
+}
+
+/// `residuals` are zeros, as many as `values`.
+fn encode_in(residuals: &mut [u64], values: &[u64], out: &mut Vec<u8>) {
+    let (order, plan) = choose_order(values);
     let start = order.min(values.len());
     for (slot, at) in residuals.iter_mut().zip(0..).skip(start) {
         *slot = term(values, at, order);
     }
-    let plan = Plan::of(&residuals[start..]);
+    let plan = plan.unwrap_or_else(|| Plan::of(&residuals[start..]));
     let (first, slope) = (values[0], if order > 1 { term(values, 1, 1) } else { 0 });
 
     let head = order as u8 * WIDTHS + plan.width as u8;
@@ -167,21 +168,33 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
     }
 }
 
-/// The order that would take the fewest bits for a sample of the numbers (for all, when they are few).
-fn choose_order(values: &[u64]) -> usize {
+/// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them,
+/// and the plan made for it is the one to use.
+fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
     // Odd, so that a period of a power of two does not show the same phase each time.
-    let step = values.len() / SHORT | 1;
-    let cost = |order: usize| {
-        let mut sample = [0; SHORT + 1];
-        let mut len = 0;
-        for (slot, at) in sample.iter_mut().zip((order..values.len()).step_by(step)) {
-            *slot = term(values, at, order);
-            len += 1;
-        }
-        // Each order adds a number to the head.
-        Plan::of(&sample[..len]).bits * step + 12 * order
-    };
-    (0..3).min_by_key(|order| cost(*order)).expect("there are three")
+    let step = (values.len() / SHORT) | 1;
+    let mut sample = [0; SHORT + 1];
+    let (_, order, plan) = (0..values.len().min(3))
+        .map(|order| {
+            let mut len = 0;
+            for (slot, at) in sample.iter_mut().zip((order..values.len()).step_by(step)) {
+                *slot = term(values, at, order);
+                len += 1;
+            }
+            let plan = Plan::of(&sample[..len]);
+            // Each order adds a number to the head.
+            let head = [values[0], if order > 1 { term(values, 1, 1) } else { 0 }];
+            let head: usize = head[..order].iter().map(|number| signed_bits(*number)).sum();
+            (plan.bits * step + head, order, plan)
+        })
+        .min_by_key(|(bits, _, _)| *bits)
+        .expect("a vector has at least one number, so order 0 is there");
+    (order, (step == 1).then_some(plan))
+}
+
+/// Bits of a zigzag varint.
+const fn signed_bits(value: u64) -> usize {
+    (width_of(zigzag(value as i64) | 1) as usize).div_ceil(7) * 8
 }
 
 /// How to write some numbers: less `base`, in `width` bits each, with or without patches; `bits` all told.
@@ -196,7 +209,7 @@ struct Plan {
 impl Plan {
     fn of(values: &[u64]) -> Self {
         let Some(first) = values.first() else {
-            return Self { base: 0, width: 0, patched: false, bits: 0 };
+            return Self { base: 0, width: 0, patched: false, bits: 8 };
         };
         let (mut min, mut max) = (*first as i64, *first as i64);
         for value in values {
@@ -204,7 +217,7 @@ impl Plan {
             max = max.max(*value as i64);
         }
         let width = width_of((max as u64).wrapping_sub(min as u64));
-        let head = width_of(zigzag(min)).div_ceil(7) as usize * 8;
+        let head = signed_bits(min as u64);
         let whole = Self { base: min as u64, width, patched: false, bits: values.len() * width as usize + head };
         // Too few numbers for a patch to pay.
         if width < 2 || values.len() < 16 { whole } else { whole.or_patched(values) }
@@ -220,13 +233,12 @@ impl Plan {
             len += 1;
         }
         let centre = *sample[..len].select_nth_unstable(len / 2).1 as u64;
-        // How many numbers have each reach r: they are within -2^(r-1) <= x < 2^(r-1) of the centre, but not within half.
-        let reach = |value: u64| {
+        // How many numbers have each reach r: -2^(r-1) <= x < 2^(r-1) from the centre, but not within half of that.
+        let mut counts = [0_u32; 65];
+        for value in values {
             let x = value.wrapping_sub(centre) as i64;
-            if x == 0 { 0 } else { width_of((x ^ x >> 63) as u64) as usize + 1 }
-        };
-        let mut counts = [0_usize; 65];
-        values.iter().for_each(|value| counts[reach(*value)] += 1);
+            counts[width_of((x ^ x >> 63) as u64) as usize + usize::from(x != 0)] += 1;
+        }
         // The best reach to cut at, as if its numbers took all of its width.
         let (mut cut, mut patch_bits) = (64, 0);
         let (mut cut_bits, mut cut_patch_bits) = (usize::MAX, 0);
@@ -236,18 +248,23 @@ impl Plan {
                 (cut, cut_bits, cut_patch_bits) = (reach, bits, patch_bits);
             }
             // A position, and a varint of the residual.
-            patch_bits += count * (16 + 8 * (reach + 1).div_ceil(7));
+            patch_bits += *count as usize * (16 + 8 * (reach + 1).div_ceil(7));
         }
+        if cut_patch_bits == 0 {
+            return self;
+        }
+        let window = if cut == 0 { 0..=0 } else { -1_i64 << (cut - 1)..=(1_i64 << (cut - 1)).wrapping_sub(1) };
         let (mut min, mut max) = (0, 0);
-        for value in values.iter().filter(|value| reach(**value) <= cut) {
+        for value in values {
             let x = value.wrapping_sub(centre) as i64;
-            (min, max) = (min.min(x), max.max(x));
+            let kept = if window.contains(&x) { x } else { 0 };
+            (min, max) = (min.min(kept), max.max(kept));
         }
         let base = centre.wrapping_add(min as u64);
         let width = width_of((max as u64).wrapping_sub(min as u64));
-        let head = (width_of(zigzag(base as i64)).div_ceil(7) as usize + 3) * 8;
+        let head = signed_bits(base) + 24;
         let bits = values.len() * width as usize + cut_patch_bits + head;
-        if bits < self.bits { Self { base, width, patched: cut_patch_bits > 0, bits } } else { self }
+        if bits < self.bits { Self { base, width, patched: true, bits } } else { self }
     }
 }
 

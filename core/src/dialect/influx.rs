@@ -9,6 +9,7 @@
 //! `error` owns every wording and status, `head` the headers.
 
 pub mod ast;
+pub mod frames;
 pub mod lexer;
 pub mod line_protocol;
 pub mod params;

@@ -47,6 +47,7 @@ impl Source for FillSource {
             buckets: None,
             at: 0,
             next: None,
+            any: Vec::new(),
             previous: vec![None; columns.len()],
             out: Table::new(columns),
         })
@@ -64,6 +65,8 @@ struct FillCursor {
     /// The next row of `kept`.
     at: usize,
     next: Option<(i64, i64)>,
+    /// Whether a column has a value in any row.
+    any: Vec<bool>,
     /// The last value of each column.
     previous: Vec<Option<Scalar>>,
     out: Table,
@@ -89,6 +92,7 @@ impl FillCursor {
                     if allowed > 0 && asked > allowed {
                         return Err(Exceeded { limit: "max-select-buckets", asked, allowed }.into());
                     }
+                    self.any = self.kept.columns.iter().map(|column| column.count() > 0).collect();
                     self.buckets = Some(buckets);
                 }
                 Poll::Summary => {}
@@ -145,7 +149,10 @@ impl FillCursor {
         match self.shared.columns.get(column).unwrap_or(&FillWith::Null) {
             FillWith::Null => None,
             FillWith::Previous => self.previous[column].clone(),
-            FillWith::Value(value) => cast(value.as_value(), field_type).map(Scalar::from),
+            FillWith::ValueIfAny(_) if !self.any[column] => None,
+            FillWith::Value(value) | FillWith::ValueIfAny(value) => {
+                cast(value.as_value(), field_type).map(Scalar::from)
+            }
             FillWith::Linear => self.between(column, bucket, field_type),
         }
     }

@@ -168,10 +168,14 @@ impl Pending {
 
     /// Asks for the bytes, once.
     pub(super) fn ask(&mut self, io: &mut Io) {
-        let Run::Block { file, entry } = &self.run else { return };
-        if self.ticket.is_some() || !self.parts.is_empty() {
-            return;
+        if matches!(self.run, Run::Block { .. }) && self.ticket.is_none() && self.parts.is_empty() {
+            self.ticket = Some(io.want(self.ranges().into_iter()));
         }
+    }
+
+    /// The bytes of a block that the fields need; none for a chunk.
+    pub(super) fn ranges(&self) -> Vec<ByteRange> {
+        let Run::Block { file, entry } = &self.run else { return Vec::new() };
         let columns = self.places.iter().flatten().map(|place| entry.column_range(&entry.columns[*place]));
         let mut ranges: Vec<_> = std::iter::once(entry.times_range()).chain(columns).collect();
         ranges.sort_unstable_by_key(|range| range.offset);
@@ -180,7 +184,7 @@ impl Pending {
         let len = |range: block::ByteRange| u32::try_from(range.len).unwrap_or(u32::MAX);
         let named =
             |range: block::ByteRange| ByteRange { file: file.name.clone(), offset: range.offset, len: len(range) };
-        self.ticket = Some(io.want(ranges.into_iter().filter(|range| range.len > 0).map(named)));
+        ranges.into_iter().filter(|range| range.len > 0).map(named).collect()
     }
 
     /// Whether all bytes have come.

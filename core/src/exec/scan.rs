@@ -2,7 +2,7 @@
 
 use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags, View, Wish};
 use super::eval::Code;
-use super::load::Summary;
+use super::load::{Pending, Summary};
 use super::merge::Runs;
 use super::table::Table;
 use super::task::QueryError;
@@ -11,7 +11,7 @@ use crate::limits::{Exceeded, Limits};
 use crate::model::SeriesKey;
 use crate::model::column::Bitmap;
 use crate::plan::{BinaryOp, Expr, Measurements, Scalar, Scan, ScanField};
-use crate::store::Snapshot;
+use crate::store::{ByteRange, Snapshot};
 use crate::store::snapshot::Shard;
 use crate::time::TimeRange;
 use crate::value::{FieldType, Value};
@@ -115,6 +115,21 @@ impl ScanSource {
 }
 
 impl ScanSource {
+    /// The bytes of all blocks that a row of the scan may be in.
+    pub(super) fn needs(&self) -> Result<Vec<ByteRange>, QueryError> {
+        let Shared { shards, fields, range, .. } = &*self.shared;
+        let mut needed = Vec::new();
+        for series in self.series.iter().flatten() {
+            for shard in shards {
+                let damaged = |source| QueryError::Damaged { file: format!("a file of shard {}", shard.id), source };
+                let runs = shard.runs(*series).map_err(damaged)?;
+                let pending = runs.into_iter().filter_map(|run| Pending::new(run, 0, fields));
+                needed.extend(pending.filter(|run| run.extent.overlaps(*range)).flat_map(|run| run.ranges()));
+            }
+        }
+        Ok(needed)
+    }
+
     /// The one field that decides which rows exist, if it is one.
     pub(super) fn lone_field(&self) -> Option<usize> {
         let mut driving = self.shared.fields.iter().enumerate().filter(|(_, field)| field.drives);

@@ -2,21 +2,24 @@
 
 use super::SeriesId;
 use crate::model::SeriesKey;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+/// Made to be copied cheaply when it grows while a snapshot holds it: keys and names are shared.
 #[derive(Clone, Debug, Default)]
 pub struct MeasurementIndex {
     by_key: BTreeMap<SeriesKey, SeriesId>,
     by_id: crate::hash::Map<SeriesId, SeriesKey>,
     /// Tag key, tag value, series in ascending order.
-    postings: BTreeMap<String, BTreeMap<String, Vec<SeriesId>>>,
+    postings: BTreeMap<Arc<str>, BTreeMap<Arc<str>, SmallVec<[SeriesId; 4]>>>,
 }
 
 impl MeasurementIndex {
     pub(super) fn insert(&mut self, id: SeriesId, key: SeriesKey) {
         for (name, value) in key.tags() {
-            let values = self.postings.entry(name.into_owned()).or_default();
-            let series = values.entry(value.into_owned()).or_default();
+            let values = entry(&mut self.postings, &name);
+            let series = entry(values, &value);
             debug_assert!(series.last().is_none_or(|last| *last < id), "ids only grow");
             series.push(id);
         }
@@ -47,16 +50,24 @@ impl MeasurementIndex {
 
     /// Sorted.
     pub fn tag_keys(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.postings.keys().map(String::as_str)
+        self.postings.keys().map(|key| &**key)
     }
 
     /// Sorted; none for a tag nobody has.
     pub fn tag_values(&self, key: &str) -> impl DoubleEndedIterator<Item = &str> {
-        self.postings.get(key).into_iter().flat_map(|values| values.keys().map(String::as_str))
+        self.postings.get(key).into_iter().flat_map(|values| values.keys().map(|value| &**value))
     }
 
     /// The series with exactly this tag, ascending by id.
     pub fn with_tag(&self, key: &str, value: &str) -> &[SeriesId] {
-        self.postings.get(key).and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
+        self.postings.get(key).and_then(|values| values.get(value)).map_or(&[], SmallVec::as_slice)
     }
+}
+
+/// The value of a name, made when it is not there; a name that is there costs no allocation.
+fn entry<'a, V: Default>(map: &'a mut BTreeMap<Arc<str>, V>, name: &str) -> &'a mut V {
+    if !map.contains_key(name) {
+        map.insert(Arc::from(name), V::default());
+    }
+    map.get_mut(name).expect("it was put there just now")
 }

@@ -12,7 +12,7 @@ use std::hash::BuildHasher as _;
 /// A field's value as it lies in a batch: 8 bytes of payload, or a range of the batch's text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// The field's slot in the batch: see [`WriteBatch::field_name`].
+    /// A slot: see [`WriteBatch::field_name`].
     pub field: u32,
     pub field_type: FieldType,
     /// Float bits, integer, unsigned, 0 or 1; for a string `offset << 32 | length` into the batch's text.
@@ -22,7 +22,7 @@ pub struct Cell {
 /// One point: a series, a time and a run of cells. A field named twice: the later cell wins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
-    /// The series' slot in the batch: see [`WriteBatch::series_key`].
+    /// A slot: see [`WriteBatch::series_key`].
     pub series: u32,
     pub time: i64,
     pub first_cell: u32,
@@ -208,7 +208,10 @@ impl WriteBatch {
                 return Some((key.series, key.text.len as usize));
             }
         }
-        let end = memchr::memchr(b' ', line)?;
+        let mut end = memchr::memchr(b' ', line)?;
+        while end > 0 && line[end - 1] == b'\\' {
+            end += 1 + memchr::memchr(b' ', &line[end + 1..])?;
+        }
         let mut hash = BuildHasher::default().hash_one(&line[..end]);
         while let Some(slot) = self.by_wire_key.get(&hash) {
             let key = self.wire_keys[*slot as usize];
@@ -221,7 +224,8 @@ impl WriteBatch {
         None
     }
 
-    /// Keeps the bytes by which a series is named on a wire, so that they are taken apart once. They must hold no blank.
+    /// Keeps the bytes by which a series is named on a wire, so that they are taken apart once. A blank in
+    /// them has a backslash before it.
     pub fn remember_wire_key(&mut self, key: &[u8], series: u32) {
         let mut hash = BuildHasher::default().hash_one(key);
         while self.by_wire_key.contains_key(&hash) {
@@ -372,13 +376,13 @@ mod tests {
     #[test]
     fn series_are_known_by_their_wire_keys() {
         let mut batch = WriteBatch::new();
-        for (slot, key) in ["cpu,a=1", "cpu,a=10", "cpu"].into_iter().enumerate() {
+        for (slot, key) in ["cpu,a=1", "cpu,a=1\\ 0", "cpu"].into_iter().enumerate() {
             assert_eq!(batch.series_of_line(format!("{key} v=1").as_bytes()), None);
             assert_eq!(batch.intern_series(key, std::iter::empty()), slot as u32);
             batch.remember_wire_key(key.as_bytes(), slot as u32);
         }
         for round in [0, 1, 2, 2, 0, 0, 2, 1, 1] {
-            let key = ["cpu,a=1", "cpu,a=10", "cpu"][round];
+            let key = ["cpu,a=1", "cpu,a=1\\ 0", "cpu"][round];
             let found = Some((round as u32, key.len()));
             assert_eq!(batch.series_of_line(format!("{key} v=1").as_bytes()), found);
             assert_eq!(batch.series_of_line(format!("{key},v=1").as_bytes()), None);

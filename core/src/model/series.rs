@@ -5,13 +5,14 @@
 //! measurement, then tag by tag.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const CLOSE: u8 = 0;
 const ESCAPE: u8 = 1;
 
-/// Canonical bytes of a series; see the module. Compares, hashes and sorts as bytes.
+/// Canonical bytes of a series; see the module. Compares, hashes and sorts as bytes; a clone shares them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SeriesKey(Box<[u8]>);
+pub struct SeriesKey(Arc<[u8]>);
 
 impl SeriesKey {
     /// The key of a measurement and its tags; tags need not be sorted. Tags with an empty value do not exist and are

@@ -5,10 +5,11 @@
 //!
 //! | column | bytes |
 //! |---|---|
-//! | times | nothing when regular (start, step and count are in the entry), else [`times`](crate::codec::times) |
+//! | times | nothing when regular (start, step and count are in the entry), else [`times`] |
 //! | field | which rows have a value ([`boolean`], left out when all have), then the present values ([`codec`]) |
 //!
-//! The entry, in the index of the file ([`blockfile`](super::blockfile)). Lengths and counts are varints, `span` is below.
+//! The entry, in the index of the file ([`blockfile`](super::blockfile)). Lengths and counts are varints, `span` is
+//! below.
 //!
 //! | field | bytes | present |
 //! |---|---|---|
@@ -29,8 +30,8 @@
 //! A small block has at most [`SMALL_ROWS`] rows. It is always read whole and decoding it costs no more than reading
 //! statistics would, so it has none, and one checksum: ten points of one field cost about eight bytes of entry.
 //!
-//! A span is a varint of up to 66 bits, `n * 4 + unit`: n nanoseconds, microseconds, milliseconds or seconds for unit 0 to 3, the
-//! coarsest that fits.
+//! A span is a varint of up to 66 bits, `n * 4 + unit`: n nanoseconds, microseconds, milliseconds or seconds for unit 0
+//! to 3, the coarsest that fits.
 
 use smallvec::SmallVec;
 
@@ -158,8 +159,8 @@ pub struct FloatStats {
     pub last: f64,
     /// Neither NaN nor infinite, any of them.
     pub finite: bool,
-    /// The least binary exponent of the finite values other than zero (`2^e <= |value|`), -1022 for subnormal ones: every
-    /// finite value is a multiple of `2^(e - 52)`. `None` when there is no such value.
+    /// The least binary exponent of the finite values other than zero (`2^e <= |value|`), -1022 for subnormal ones:
+    /// every finite value is a multiple of `2^(e - 52)`. `None` when there is no such value.
     pub min_exponent: Option<i16>,
     /// `None` when not all values are finite or a partial sum is not.
     pub sum: Option<Expansion>,
@@ -191,8 +192,8 @@ pub struct BlockReader<'a> {
 }
 
 impl<'a> BlockReader<'a> {
-    /// `slice` holds at least the ranges [`BlockEntry::times_range`] and [`BlockEntry::column_range`] of what will be asked
-    /// for; a small block is checked here, once, unless only its regular times are wanted and `slice` is empty.
+    /// `slice` holds at least the ranges [`BlockEntry::times_range`] and [`BlockEntry::column_range`] of what will be
+    /// asked for; a small block is checked here, once, unless only its regular times are wanted and `slice` is empty.
     pub fn new(entry: &'a BlockEntry, slice: FileSlice<'a>) -> Result<Self, DecodeError> {
         if entry.is_small() && !slice.bytes.is_empty() {
             check(slice.get(entry.range())?, entry.checksum, entry.range().offset)?;
@@ -292,9 +293,9 @@ fn spread<T: Copy>(values: &mut Vec<T>, count: usize, present: &[bool], absent: 
     }
 }
 
-/// Appends the bytes of a block to `file` and says where they are. The block is `rows` of `times`, which ascend strictly,
-/// and of `columns`, which are as long and sorted by field number; `rows` are at least one and at most [`MAX_ROWS`].
-/// A column without a value in these rows is left out.
+/// Appends the bytes of a block to `file` and says where they are. The block is `rows` of `times`, which ascend
+/// strictly, and of `columns`, which are as long and sorted by field number; `rows` are at least one and at most
+/// [`MAX_ROWS`]. A column without a value in these rows is left out.
 pub(super) fn encode(
     times: &[i64],
     columns: &[(u32, &Column)],
@@ -451,17 +452,29 @@ impl FloatStats {
 
     fn of(values: &[f64]) -> Option<Self> {
         let (first, last) = (*values.first()?, *values.last()?);
-        let numbers = || values.iter().copied().filter(|value| !value.is_nan());
-        let finite = values.iter().all(|value| value.is_finite());
-        let exponent_bits = |value: f64| (value.to_bits() >> 52 & 0x7ff).max(1) as i16;
-        let nonzero = values.iter().copied().filter(|value| value.is_finite() && *value != 0.0);
+        // As integers in the order of `f64::total_cmp`, NaN left out.
+        let rank = |value: f64| {
+            let bits = value.to_bits() as i64;
+            bits ^ (bits >> 63) & i64::MAX
+        };
+        let (mut min, mut max) = (i64::MAX, i64::MIN);
+        let (mut least, mut greatest) = (u64::MAX, 0);
+        for value in values.iter().filter(|value| !value.is_nan()) {
+            let (rank, exponent) = (rank(*value), value.to_bits() >> 52 & 0x7ff);
+            (min, max) = (min.min(rank), max.max(rank));
+            greatest = greatest.max(exponent);
+            least = least.min(if *value == 0.0 || exponent == 0x7ff { u64::MAX } else { exponent.max(1) });
+        }
+        let value = |rank: i64| f64::from_bits((rank ^ (rank >> 63) & i64::MAX) as u64);
+        let all_nan = min > max;
+        let finite = greatest < 0x7ff && !values.iter().any(|value| value.is_nan());
         Some(Self {
-            min: numbers().min_by(f64::total_cmp).unwrap_or(f64::NAN),
-            max: numbers().max_by(f64::total_cmp).unwrap_or(f64::NAN),
+            min: if all_nan { f64::NAN } else { value(min) },
+            max: if all_nan { f64::NAN } else { value(max) },
             first,
             last,
             finite,
-            min_exponent: nonzero.map(exponent_bits).min().map(|bits| bits - 1023),
+            min_exponent: (least < u64::MAX).then(|| least as i16 - 1023),
             sum: if finite { exact_sum(values) } else { None },
         })
     }
@@ -513,8 +526,8 @@ impl FloatStats {
 /// The parts of a sum do not overlap, so no more than these fit between the largest and the smallest double.
 const MAX_PARTS: usize = 64;
 
-/// The sum of finite values without rounding, as Shewchuk's expansion: parts that do not overlap, none zero, from small to
-/// large. `None` when a partial sum leaves the range of doubles.
+/// The sum of finite values without rounding, as Shewchuk's expansion: parts that do not overlap, none zero, from small
+/// to large. `None` when a partial sum leaves the range of doubles.
 fn exact_sum(values: &[f64]) -> Option<Expansion> {
     let mut parts = Expansion::new();
     for value in values {

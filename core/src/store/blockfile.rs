@@ -38,9 +38,9 @@
 //! | 72 | CRC-32C of the footer so far | 4 |
 //! | 76 | `isoblk`, version (u16) | 8 |
 //!
-//! A reader takes the footer from the end, the index from where the footer says, and then only the columns it needs. The
-//! index stays as it is in memory; keys and entries are decoded when asked for, so a series costs the bytes it has here.
-//! [`BlockFileWriter`] writes, [`FileIndex`] reads.
+//! A reader takes the footer from the end, the index from where the footer says, and then only the columns it needs.
+//! The index stays as it is in memory; keys and entries are decoded when asked for, so a series costs the bytes it has
+//! here. [`BlockFileWriter`] writes, [`FileIndex`] reads.
 
 mod index;
 mod writer;

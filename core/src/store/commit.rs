@@ -22,7 +22,7 @@ pub(super) struct Pending {
 
 #[derive(Debug)]
 enum Request {
-    Write { database: String, policy: Option<String>, batch: WriteBatch },
+    Write { database: String, policy: Option<String>, batch: Box<WriteBatch> },
     Command(Command),
     DropShards(Vec<u64>),
 }
@@ -36,7 +36,8 @@ impl Pending {
         policy: Option<&str>,
         batch: WriteBatch,
     ) -> Self {
-        let request = Request::Write { database: database.to_owned(), policy: policy.map(str::to_owned), batch };
+        let request =
+            Request::Write { database: database.to_owned(), policy: policy.map(str::to_owned), batch: Box::new(batch) };
         Self { id: Some(id), now, bytes, request }
     }
 
@@ -108,7 +109,7 @@ impl Store {
                 self.act(Work::CutGroup, |id| Action::Truncate { id, file, len });
             }
             (Work::SyncGroup, Ok(())) => self.finish_group(),
-            (Work::CutGroup, Ok(())) => self.refuse_group(),
+            (Work::CutGroup, Ok(())) => self.refuse_group(now),
             (Work::FlushJob, Ok(())) => self.job_done(output.unwrap_or_default()),
             (Work::PutFile(at), outcome) => self.file_put(now, at, outcome),
             (Work::AppendEdit, outcome) => self.edit_appended(outcome),
@@ -205,7 +206,7 @@ impl Store {
         };
         let rules = Rules::Write { now, limits: &self.config.limits };
         let (database, policy) = (entry.id, policy.id);
-        let prepared = group.staged.write(&self.state, rules, database, policy, batch);
+        let prepared = group.staged.write(&self.state, rules, database, policy, *batch);
         let written = prepared.written.clone();
         if written.points > 0 {
             wal::write_batch(database, policy, &prepared.batch, &mut self.points, frames);
@@ -220,7 +221,6 @@ impl Store {
         let Some(group) = self.group.take() else { return };
         self.wal.grew(group.bytes);
         let dropped = self.state.commit(group.staged);
-        self.remove_files(dropped.iter().map(|file| (file.name.clone(), file.hash)));
         self.expiring &= !group.expires;
         for prepared in &group.prepared {
             self.state.apply(group.now, prepared);
@@ -231,6 +231,7 @@ impl Store {
         for (write, outcome) in group.outcomes {
             self.ack(write, outcome);
         }
+        self.remove_files(dropped.iter().map(|file| (file.name.clone(), file.hash)));
     }
 
     fn publish_points(&mut self, prepared: &Prepared) {
@@ -249,12 +250,16 @@ impl Store {
     }
 
     /// The group could not be appended and no trace of it is left.
-    fn refuse_group(&mut self) {
+    fn refuse_group(&mut self, now: Timestamp) {
         let Some(group) = self.group.take() else { return };
         let why = group.failed.unwrap_or_default();
-        self.expiring &= !group.expires;
-        for (write, outcome) in group.outcomes {
-            self.ack(write, outcome.and(Err(WriteError::Host(why.clone()))));
+        if group.expires {
+            self.expiring = false;
+            self.expire_after = self.retry_at(now);
+        }
+        // Those it refused too: they were checked against what did not come to be.
+        for (write, _) in group.outcomes {
+            self.ack(write, Err(WriteError::Host(why.clone())));
         }
     }
 

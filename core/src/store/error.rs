@@ -41,7 +41,8 @@ pub enum WriteError {
     /// A command's own refusal: the catalog names which, the dialect words it.
     #[error(transparent)]
     Catalog(#[from] crate::catalog::CatalogError),
-    /// The log could not be made durable. Reads go on, writes do not, until a restart.
+    /// The log could not be made durable. Reads go on, writes do not, until a restart; whether this one is stored shows
+    /// then.
     #[error("writes have stopped: {0}")]
     Poisoned(String),
     /// The host had no room for the log ("No space left on device"); a later write may succeed.

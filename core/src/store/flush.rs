@@ -69,6 +69,7 @@ impl Store {
         }
         self.want_flush |= self.flush_deadline().is_some_and(|deadline| deadline <= now);
         if let Some(flush) = &mut self.flushing
+            && flush.putting == 0
             && flush.retry_at.is_some_and(|at| at <= now)
         {
             flush.retry_at = None;
@@ -89,7 +90,7 @@ impl Store {
             return None;
         }
         let flush = self.flush_deadline().filter(|_| self.flushing.is_none());
-        let retry = self.flushing.as_ref().and_then(|flush| flush.retry_at);
+        let retry = self.flushing.as_ref().filter(|flush| flush.putting == 0).and_then(|flush| flush.retry_at);
         let edit = self.editing.as_ref().and_then(|editing| editing.retry_at);
         [flush, retry, edit, self.expiry_deadline()].into_iter().flatten().min()
     }
@@ -218,10 +219,8 @@ impl Store {
 
     fn make_edit(&mut self) {
         let Some(editing) = &mut self.editing else { return };
-        if self.manifest.wants_rewrite() {
+        if self.manifest.wants_rewrite(self.config.manifest_bytes) {
             let (file, bytes) = (self.manifest.next_file(), Bytes::from(self.manifest.rewritten(&editing.edit)));
-            // Whether a put that failed left the new file there is not known.
-            self.manifest.require_rewrite();
             editing.len = bytes.len() as u64;
             self.act(Work::PutManifest, |id| Action::Put { id, file, bytes });
         } else {
@@ -238,7 +237,7 @@ impl Store {
         match outcome {
             Ok(()) => self.act(Work::SyncEdit, |id| Action::Sync { id, file }),
             Err(_) => {
-                let len = self.manifest.len();
+                let len = self.manifest.good_len();
                 self.act(Work::CutEdit, |id| Action::Truncate { id, file, len });
             }
         }
@@ -294,7 +293,7 @@ impl Store {
 
     /// Asks for shards to be dropped that end before their policy's duration reaches back.
     fn expire_shards(&mut self, now: Timestamp) {
-        if self.expiring {
+        if self.expiring || now < self.expire_after {
             return;
         }
         let ids: Vec<u64> = self.expiries().filter(|(deadline, _)| *deadline <= now).map(|(_, shard)| shard).collect();
@@ -305,7 +304,8 @@ impl Store {
     }
 
     fn expiry_deadline(&self) -> Option<Timestamp> {
-        self.expiries().map(|(deadline, _)| deadline).min().filter(|_| !self.expiring)
+        let first = self.expiries().map(|(deadline, _)| deadline.max(self.expire_after)).min();
+        first.filter(|_| !self.expiring)
     }
 
     /// When each shard that will go may go.
@@ -320,7 +320,7 @@ impl Store {
         self.act(Work::Delete, |id| Action::Delete { id, file });
     }
 
-    fn retry_at(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn retry_at(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_nanos(now.nanos().saturating_add(self.config.retry_after))
     }
 }

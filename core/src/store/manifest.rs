@@ -1,6 +1,6 @@
 //! Which block files are live, from where the WAL is to be replayed, and the catalog as it was there.
 //!
-//! A manifest is a log file (see [`log`](super::log)) with magic `ISOPMAN1` and frames of one kind: edits. The first
+//! A manifest is a log file (see [`log`]) with magic `ISOPMAN1` and frames of one kind: edits. The first
 //! edit of a file says everything; the file is put as a whole with it, so the highest number there is holds what is
 //! true, and a bad frame after the first is the torn tail of an edit that never was.
 //!
@@ -24,8 +24,6 @@ use std::sync::Arc;
 
 const MAGIC: log::Magic = *b"ISOPMAN1";
 const EDIT: u8 = 1;
-/// A manifest is put anew when it is longer than this and than eight times its first edit.
-const REWRITE_LEN: u64 = 1 << 20;
 
 /// A live block file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +66,7 @@ pub struct Manifest {
     number: u64,
     len: u64,
     first_len: u64,
-    /// The file may have been overtaken by the next one, whose put failed in an unknown way: only a put will do.
+    /// What a failed append left behind could not be cut off: only a put will do.
     must_rewrite: bool,
     pub checkpoint: Checkpoint,
     /// In the order they were added.
@@ -85,7 +83,7 @@ impl Manifest {
         (manifest, bytes)
     }
 
-    /// Reads a manifest. A torn tail is left out; [`len`](Self::len) says where it begins.
+    /// Reads a manifest. A torn tail is left out; [`good_len`](Self::good_len) says where it begins.
     pub fn read(number: u64, bytes: &[u8]) -> Result<Self, StoreError> {
         let damaged = |offset: usize, why: String| StoreError::Damaged {
             file: FileName::manifest(number).to_string(),
@@ -133,12 +131,15 @@ impl Manifest {
     }
 
     /// Bytes that are durable and whole.
-    pub fn len(&self) -> u64 {
+    pub fn good_len(&self) -> u64 {
         self.len
     }
 
-    pub fn wants_rewrite(&self) -> bool {
-        self.must_rewrite || self.len > REWRITE_LEN.max(8 * self.first_len)
+    /// Whether the next edit is to put a new file: this one is longer than `rewrite_len` and than eight times what it
+    /// began with, or only a put will do. Stays so until one has succeeded: whether one that failed left the new file
+    /// there is not known, and what is appended to this one then would not be read.
+    pub fn wants_rewrite(&self, rewrite_len: u64) -> bool {
+        self.must_rewrite || self.len > rewrite_len.max(8 * self.first_len)
     }
 
     /// From now on only putting the next file will do.
@@ -271,12 +272,12 @@ mod tests {
         let read = Manifest::read(1, &bytes).unwrap();
         assert_eq!(read.files, [entry(2), entry(3)]);
         assert_eq!(
-            (&read.files, &read.checkpoint, read.len()),
-            (&manifest.files, &manifest.checkpoint, manifest.len())
+            (&read.files, &read.checkpoint, read.good_len()),
+            (&manifest.files, &manifest.checkpoint, manifest.good_len())
         );
         for len in 0..bytes.len() {
             match Manifest::read(1, &bytes[..len]) {
-                Ok(read) => assert!(len >= start && read.len() <= len as u64 && read.files.len() != 1),
+                Ok(read) => assert!(len >= start && read.good_len() <= len as u64 && read.files.len() != 1),
                 Err(error) => assert!(len < start, "{error}"),
             }
         }

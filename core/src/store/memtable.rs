@@ -5,7 +5,7 @@
 //! otherwise closed, and a new one begun. Without a snapshot nothing is copied.
 
 use crate::index::SeriesId;
-use crate::model::{Column, WriteBatch};
+use crate::model::{Column, Values, WriteBatch};
 use crate::time::{TimeRange, Timestamp};
 use crate::value::Value;
 use smallvec::SmallVec;
@@ -69,7 +69,10 @@ impl Chunk {
             } else {
                 filled += 1;
             }
-            column.push(Some(value));
+            match (&mut column.values, value) {
+                (Values::Float(values), Value::Float(value)) if column.present.is_none() => values.push(value),
+                (_, value) => column.push(Some(value)),
+            }
             guess = at + 1;
         }
         if filled < self.columns.len() {

@@ -2,7 +2,8 @@
 //!
 //! A state machine as the store is: the host lists the folder, then reads what is [needed](RecoveryStep::Need) until a
 //! [`Store`] comes out. Nothing is changed on the way; a crash meanwhile costs nothing. What the store then asks for
-//! first is to cut torn tails off and to sync what was read, since it may not have been durable yet.
+//! first is to cut torn tails off and to sync what was read, since it may not have been durable yet: a host does these
+//! before it answers anyone.
 //!
 //! A log's torn tail is a bad frame in its last segment: it was never acknowledged. A bad frame anywhere else, a live
 //! file that is missing, or a gap between segments is damage, and opening fails and says where.
@@ -134,20 +135,21 @@ impl Recovery {
 
     /// `None`: there is nothing, a store begins here.
     fn list(&mut self) -> Result<Option<Vec<ByteRange>>, StoreError> {
-        let has_version = self.files.contains_key(&FileName::version());
+        let version = self.files.contains_key(&FileName::version());
         let manifest = self.files.keys().filter_map(FileName::as_manifest).max();
-        let Some(manifest) = manifest else {
-            // A start that did not come to its end has written no more than VERSION.
-            return match self.files.keys().find(|file| file.as_wal().is_some() || file.is_block()) {
-                Some(_) => Err(StoreError::Missing { file: FileName::manifest(1).to_string() }),
-                None => Ok(None),
-            };
+        let missing = match manifest {
+            Some(number) if version => {
+                self.next = Next::Start;
+                return Ok(Some(vec![self.whole(FileName::version())?, self.whole(FileName::manifest(number))?]));
+            }
+            Some(_) => FileName::version(),
+            None => FileName::manifest(1),
         };
-        if !has_version {
-            return Err(StoreError::Missing { file: FileName::version().to_string() });
+        // A first start that did not come to its end wrote no points yet.
+        match self.files.keys().find(|file| file.as_wal().is_some() || file.is_block()) {
+            Some(_) => Err(StoreError::Missing { file: missing.to_string() }),
+            None => Ok(None),
         }
-        self.next = Next::Start;
-        Ok(Some(vec![self.whole(FileName::version())?, self.whole(FileName::manifest(manifest))?]))
     }
 
     /// VERSION and the manifest are there: footers are next.
@@ -155,7 +157,7 @@ impl Recovery {
         check_version(&bytes[0])?;
         let number = self.files.keys().filter_map(FileName::as_manifest).max().unwrap_or_default();
         let manifest = Manifest::read(number, &bytes[1])?;
-        self.torn(manifest.file(), manifest.len());
+        self.torn(manifest.file(), manifest.good_len());
         self.state.active.number = manifest.checkpoint.next_memtable;
         let mut staged = Staged::new(&self.state);
         staged.catalog = Arc::clone(&manifest.checkpoint.catalog);
@@ -215,7 +217,7 @@ impl Recovery {
             self.report.files += 1;
         }
         self.next = Next::Segment;
-        Ok(self.next_segment()?)
+        self.next_segment()
     }
 
     /// A live file joins its shard; its series and fields are known from now on.
@@ -303,7 +305,7 @@ impl Recovery {
                 if staged.catalog.policy_by_id(database, policy).is_none() {
                     return Err("points of a database or policy that is not there".into());
                 }
-                let batch = staged.write(&self.state, Rules::Replay, database, policy, batch);
+                let batch = staged.write(&self.state, Rules::Replay, database, policy, *batch);
                 self.report.points += batch.written.points;
                 prepared = Some(batch);
             }

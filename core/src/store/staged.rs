@@ -2,7 +2,7 @@
 
 use super::error::{Refusal, Written};
 use super::state::State;
-use crate::catalog::{Catalog, CatalogError, Command};
+use crate::catalog::{Catalog, CatalogError, Command, ShardEntry};
 use crate::hash::Set;
 use crate::limits::{Exceeded, Limits};
 use crate::model::{SeriesKey, WriteBatch, batch::Row};
@@ -148,6 +148,9 @@ struct ShardTypes {
     types: Vec<u8>,
 }
 
+/// The id of a shard that is not there yet; those that are count from 1.
+const NO_SHARD: u64 = 0;
+
 /// Not looked up yet.
 const UNSEEN: u8 = 0xff;
 /// The shard does not have the field.
@@ -169,7 +172,14 @@ impl Check<'_> {
             for field in self.fresh.drain(..) {
                 self.shards[at].types[field as usize] = ABSENT;
             }
+            // A refused point makes no shard: the log has no word of it, and replay is to give the same ids.
+            self.shards.pop_if(|shard| shard.id == NO_SHARD);
             return Err(refusal);
+        }
+        if self.shards[at].id == NO_SHARD {
+            let catalog = Arc::make_mut(&mut self.staged.catalog);
+            let entry = catalog.make_shard(self.database, self.policy, row.time).expect("the caller found the policy");
+            (self.shards[at].id, self.shards[at].range) = (entry.id, entry.range);
         }
         let shard = self.shards[at].id;
         for field in self.fresh.drain(..) {
@@ -216,7 +226,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The place in `shards` of the shard that holds `time`, which is made in the staged catalog if need be.
+    /// The place in `shards` of the shard that holds `time`; it has no id yet when there is none.
     fn shard(&mut self, batch: &WriteBatch, time: i64) -> usize {
         if self.shards.get(self.last).is_some_and(|shard| shard.range.contains(time)) {
             return self.last;
@@ -226,12 +236,11 @@ impl Check<'_> {
             return at;
         }
         let policy = self.staged.catalog.policy_by_id(self.database, self.policy);
-        let entry = policy.and_then(|policy| policy.shard_at(time)).unwrap_or_else(|| {
-            let catalog = Arc::make_mut(&mut self.staged.catalog);
-            catalog.make_shard(self.database, self.policy, time).expect("the caller found the policy")
-        });
+        let entry = policy.and_then(|policy| policy.shard_at(time));
+        let none = ShardEntry { id: NO_SHARD, range: TimeRange::new(time, time) };
+        let ShardEntry { id, range } = entry.unwrap_or(none);
         self.last = self.shards.len();
-        self.shards.push(ShardTypes { range: entry.range, id: entry.id, types: vec![UNSEEN; batch.field_count()] });
+        self.shards.push(ShardTypes { range, id, types: vec![UNSEEN; batch.field_count()] });
         self.last
     }
 

@@ -46,8 +46,8 @@ impl State {
     pub(super) fn commit(&mut self, staged: Staged) -> Vec<Arc<BlockFile>> {
         let mut dropped = Vec::new();
         if !Arc::ptr_eq(&self.catalog, &staged.catalog) {
-            self.catalog = staged.catalog;
-            dropped = self.follow_catalog();
+            let before = std::mem::replace(&mut self.catalog, staged.catalog);
+            dropped = self.follow_catalog(&before);
         }
         for ((shard, measurement), fields) in staged.fields {
             let state = self.databases.values_mut().find_map(|database| {
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Makes and takes away states so that they are those of the catalog's databases and shards.
-    fn follow_catalog(&mut self) -> Vec<Arc<BlockFile>> {
+    fn follow_catalog(&mut self, before: &Catalog) -> Vec<Arc<BlockFile>> {
         let mut dropped = Vec::new();
         let mut live: BTreeMap<u32, Set<u64>> = BTreeMap::new();
         for database in &self.catalog.databases {
@@ -80,6 +80,9 @@ impl State {
             }
         };
         for (id, database) in &mut self.databases {
+            if before.database_by_id(*id) == self.catalog.database_by_id(*id) {
+                continue;
+            }
             database.view = None;
             let shards = live.remove(id).unwrap_or_default();
             for shard in &shards {

@@ -1,6 +1,6 @@
 //! The log of everything acknowledged: batches and commands in one order.
 //!
-//! A segment is a log file (see [`log`](super::log)) with magic `ISOPWAL1`. Its frames:
+//! A segment is a log file (see [`log`]) with magic `ISOPWAL1`. Its frames:
 //!
 //! ```text
 //! kind 1  batch         varint database id, varint policy id, points (see `points`)
@@ -30,7 +30,7 @@ const DROP_SHARDS: u8 = 3;
 /// One frame of a segment.
 #[derive(Debug)]
 pub enum Record {
-    Batch { database: u32, policy: u32, batch: WriteBatch },
+    Batch { database: u32, policy: u32, batch: Box<WriteBatch> },
     Command(Command),
     DropShards(Vec<u64>),
 }
@@ -64,7 +64,7 @@ pub fn decode_record(kind: u8, payload: &[u8]) -> Result<Record, DecodeError> {
                 u32::try_from(id).map_err(|_| reader.error("id too large"))
             };
             let (database, policy) = (id()?, id()?);
-            let mut batch = WriteBatch::new();
+            let mut batch = Box::new(WriteBatch::new());
             points::decode(&mut reader, &mut batch)?;
             Record::Batch { database, policy, batch }
         }

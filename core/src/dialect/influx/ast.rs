@@ -8,11 +8,12 @@
 //! run of operators is flat ([`Chain`]), so a recursive walk of these types needs little stack.
 
 mod print;
+mod text;
 
 use std::ops::Range;
 
-pub(super) use print::{quoted_path, write_plain_float};
-pub use print::{write_duration, write_go_duration, write_ident};
+pub(super) use text::{plain_float, quoted_path};
+pub use text::{write_duration, write_go_duration, write_ident};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {

@@ -8,7 +8,7 @@
 //!
 //! A line is read once, from its beginning to its line feed, while it is what nearly every line is: no backslash
 //! outside of strings. Otherwise its end is found first, by InfluxDB's rule, and it is read again with escapes allowed.
-//! What fails then is given to [`explain`], which knows InfluxDB's words and its order of checks. A line adds to the
+//! What fails then is given to `explain`, which knows InfluxDB's words and its order of checks. A line adds to the
 //! batch after all of it was understood, so a bad one leaves nothing behind.
 //!
 //! Once a series and its fields are known to the batch, a point allocates nothing: its key is one comparison of bytes.
@@ -96,6 +96,25 @@ pub struct Outcome {
     pub refused: usize,
     /// Why, for the first of them, in the words that stand after `partial write: `.
     pub refusal: Option<String>,
+}
+
+impl Outcome {
+    /// What `/write` answers when not everything was stored, else `None`. `dropped` is what the store refused: its
+    /// reason for the first point, and how many points. A point without a place outweighs a line that did not parse.
+    pub fn error(&self, dropped: Option<(&str, usize)>) -> Option<String> {
+        let (reason, count) = dropped.unwrap_or_default();
+        let count = count + self.refused;
+        if count > 0 {
+            let reason = self.refusal.as_deref().unwrap_or(reason);
+            Some(format!("partial write: {reason} dropped={count}"))
+        } else if self.failed == 0 {
+            None
+        } else if self.points == 0 {
+            Some(self.errors.clone())
+        } else {
+            Some(format!("partial write: {} dropped=0", self.errors))
+        }
+    }
 }
 
 /// Reads a body of line protocol and adds its points to `batch`. A point without a timestamp gets `now`, truncated to
@@ -384,9 +403,9 @@ impl<'a> Parser<'a, '_> {
                 let tags = self.tag_order.iter().map(|at| &self.tags[*at as usize]);
                 let tags = tags.map(|tag| (tag.name.as_bytes(), tag.value.as_bytes()));
                 let series = self.batch.intern_series(&measurement, tags);
-                // A blank or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
-                let plain = memchr::memchr3(b' ', b'\n', b'\\', key.as_bytes()).is_none();
-                if plain || !key.contains([' ', '\n']) && !key.contains("\\\\") {
+                // A line feed or two backslashes in a key can make InfluxDB's line end elsewhere than the key suggests.
+                let plain = memchr::memchr2(b'\n', b'\\', key.as_bytes()).is_none();
+                if plain || !key.contains('\n') && !key.contains("\\\\") {
                     self.batch.remember_wire_key(key.as_bytes(), series);
                 }
                 series

@@ -4,11 +4,15 @@
 //! number's text matters: with a point it is a float, without an integer. As there, what follows the first value is
 //! ignored and the last of equal names counts.
 
+mod json;
+
 use std::fmt;
 
 use thiserror::Error;
 
-use super::ast::{write_duration, write_plain_float};
+use self::json::Json;
+use super::ast::{plain_float, write_duration};
+use crate::number::parse_f64;
 
 /// The parameters of a request, by name.
 #[derive(Clone, Debug, Default)]
@@ -101,10 +105,10 @@ fn bind_as(kind: &str, value: Json<'_>) -> Param {
         ("string", Err(Json::String(text))) => Param::String(text),
         ("string", _) => unusable("string literal must be a string value"),
         ("float" | "number", Ok(Param::Number(text))) => Param::Number(text),
-        ("float" | "number", Ok(Param::Integer(text))) => match text.parse() {
-            Ok(value) => Param::Number(plain(value)),
-            Err(_) => unusable("number literal must be a float value"),
-        },
+        ("float" | "number", Ok(Param::Integer(text))) => Param::Number(match parse_f64(text.as_bytes()) {
+            Some(value) => plain_float(value),
+            None => text,
+        }),
         ("float" | "number", _) => unusable("number literal must be a float value"),
         ("int" | "integer", Ok(param @ Param::Integer(_))) => param,
         ("int" | "integer", _) => unusable("integer literal must be an integer value"),
@@ -127,9 +131,9 @@ fn unusable(why: &str) -> Param {
 fn number(text: &str) -> Result<Param, String> {
     let fails = |function, why| ["strconv.", function, ": parsing \"", text, "\": ", why].concat();
     if text.contains('.') {
-        return match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Param::Number(plain(value))),
-            _ => Err(fails("ParseFloat", "value out of range")),
+        return match parse_f64(text.as_bytes()) {
+            Some(value) => Ok(Param::Number(plain_float(value))),
+            None => Err(fails("ParseFloat", "value out of range")),
         };
     }
     match text.parse::<i64>() {
@@ -139,315 +143,312 @@ fn number(text: &str) -> Result<Param, String> {
     }
 }
 
-/// Decimal digits without exponent.
-fn plain(value: f64) -> String {
-    let mut out = String::new();
-    write_plain_float(value, &mut out);
-    out
-}
+#[cfg(test)]
+mod tests {
+    use super::super::parse::parse_query;
+    use super::*;
+    use crate::limits::Limits;
 
-/// A JSON value as far as parameters need it: what is inside an array is checked and dropped.
-enum Json<'a> {
-    Null,
-    Bool(bool),
-    /// Its text, which is well-formed.
-    Number(&'a str),
-    String(String),
-    Array,
-    /// Without earlier entries of an equal name.
-    Object(Vec<(String, Self)>),
-}
+    const VALUE: &str = "SELECT v FROM m WHERE a = $p";
+    const LIMIT: &str = "SELECT v FROM m LIMIT $p";
+    const SOURCE: &str = "SELECT v FROM $p";
+    const REGEX: &str = "SELECT v FROM m WHERE a =~ $p";
 
-impl<'a> Json<'a> {
-    fn read(text: &'a str) -> Result<Self, JsonError> {
-        let mut reader = JsonReader { text, at: 0, depth: 0 };
-        reader.skip_blanks();
-        if reader.at == text.len() {
-            return Err(JsonError::Empty);
-        }
-        reader.value()
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Bool(_) => "bool",
-            Self::Number(_) => "number",
-            Self::String(_) => "string",
-            Self::Array => "array",
-            Self::Object(_) => "object",
-        }
-    }
-}
-
-/// What is wrong with a JSON text, in the words of Go's decoder.
-enum JsonError {
-    Empty,
-    Cut,
-    Deep,
-    /// A byte that cannot stand there, and where that is.
-    Unexpected(u8, &'static str),
-}
-
-impl fmt::Display for JsonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("EOF"),
-            Self::Cut => f.write_str("unexpected EOF"),
-            Self::Deep => f.write_str("exceeded max depth"),
-            Self::Unexpected(byte, place) => {
-                f.write_str("invalid character '")?;
-                match byte {
-                    b'\'' => f.write_str("\\'")?,
-                    b'\\' => f.write_str("\\\\")?,
-                    0x07 => f.write_str("\\a")?,
-                    0x08 => f.write_str("\\b")?,
-                    b'\t' => f.write_str("\\t")?,
-                    b'\n' => f.write_str("\\n")?,
-                    0x0b => f.write_str("\\v")?,
-                    0x0c => f.write_str("\\f")?,
-                    b'\r' => f.write_str("\\r")?,
-                    0..0x20 | 0x7f => write!(f, "\\x{byte:02x}")?,
-                    // Go takes the byte for a code point.
-                    0x80..=0xa0 | 0xad => write!(f, "\\u{:04x}", u32::from(*byte))?,
-                    &byte => fmt::Write::write_char(f, char::from(byte))?,
-                }
-                f.write_str("' ")?;
-                f.write_str(place)
-            }
-        }
-    }
-}
-
-struct JsonReader<'a> {
-    text: &'a str,
-    at: usize,
-    depth: u32,
-}
-
-/// How deep arrays and objects may nest.
-const MAX_DEPTH: u32 = 100;
-
-impl<'a> JsonReader<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Result<u8, JsonError> {
-        let byte = self.peek().ok_or(JsonError::Cut)?;
-        self.at += 1;
-        Ok(byte)
-    }
-
-    fn skip_blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    fn answer(json: &str, query: &str) -> String {
+        let params = match Params::from_json(json) {
+            Ok(params) => params,
+            Err(why) => return format!("! {why}"),
+        };
+        match parse_query(query, &params, &Limits::default()) {
+            Ok(statements) => format!("= {}", statements[0]),
+            Err(why) => format!("! {why}"),
         }
     }
 
-    /// The next byte that is not blank.
-    fn next_solid(&mut self) -> Result<u8, JsonError> {
-        self.skip_blanks();
-        self.next()
-    }
-
-    fn value(&mut self) -> Result<Json<'a>, JsonError> {
-        self.skip_blanks();
-        let start = self.at;
-        match self.next()? {
-            b'{' => self.object(),
-            b'[' => self.array(),
-            b'"' => self.string().map(Json::String),
-            b't' => self.word("true").map(|()| Json::Bool(true)),
-            b'f' => self.word("false").map(|()| Json::Bool(false)),
-            b'n' => self.word("null").map(|()| Json::Null),
-            first @ (b'-' | b'0'..=b'9') => {
-                self.number(first)?;
-                Ok(Json::Number(self.text.get(start..self.at).unwrap_or("")))
-            }
-            byte => Err(JsonError::Unexpected(byte, "looking for beginning of value")),
+    /// All of these were asked of InfluxDB 1.6.7.
+    #[test]
+    fn parameters_are_influxdbs() {
+        let cases = [
+            (r#"{"p":"x"}"#, VALUE, "= SELECT v FROM m WHERE a = 'x'"),
+            (r#"{"p":"x"}"#, LIMIT, "! found x, expected integer at line 1, char 23"),
+            (r#"{"p":"x"}"#, SOURCE, "! found x, expected identifier at line 1, char 15"),
+            (r#"{"p":"x"}"#, REGEX, "! found x, expected regex at line 1, char 28"),
+            (r#"{"p":1}"#, VALUE, "= SELECT v FROM m WHERE a = 1"),
+            (r#"{"p":1.5}"#, VALUE, "= SELECT v FROM m WHERE a = 1.500"),
+            (r#"{"p":1.5}"#, LIMIT, "! found 1.5, expected integer at line 1, char 23"),
+            (r#"{"p":1e2}"#, VALUE, r#"! error parsing json value: strconv.ParseInt: parsing "1e2": invalid syntax"#),
+            (
+                r#"{"p":1.5e400}"#,
+                VALUE,
+                r#"! error parsing json value: strconv.ParseFloat: parsing "1.5e400": value out of range"#,
+            ),
+            (
+                r#"{"p":99999999999999999999}"#,
+                VALUE,
+                r#"! error parsing json value: strconv.ParseInt: parsing "99999999999999999999": value out of range"#,
+            ),
+            (r#"{"p":-5}"#, VALUE, "= SELECT v FROM m WHERE a = -5"),
+            (r#"{"p":-5}"#, LIMIT, "! LIMIT must be >= 0 at line 1, char 23"),
+            (r#"{"p":-1.5}"#, VALUE, "= SELECT v FROM m WHERE a = -1.500"),
+            (r#"{"p":true}"#, VALUE, "= SELECT v FROM m WHERE a = true"),
+            (r#"{"p":true}"#, LIMIT, "! found TRUE, expected integer at line 1, char 23"),
+            (r#"{"p":null}"#, VALUE, "! missing parameter: unable to bind parameter with type <nil>"),
+            (
+                r#"{"p":null}"#,
+                LIMIT,
+                "! found unable to bind parameter with type <nil>, expected integer at line 1, char 23",
+            ),
+            (r#"{"p":[1]}"#, VALUE, "! missing parameter: unable to bind parameter with type []interface {}"),
+            (r#"{"p":{}}"#, VALUE, "! missing parameter: bound object parameter value must have exactly one entry"),
+            (
+                r#"{"p":{"a":1,"b":2}}"#,
+                VALUE,
+                "! missing parameter: bound object parameter value must have exactly one entry",
+            ),
+            (r#"{"p":{"foo":1}}"#, VALUE, "! missing parameter: unknown bind object type: foo"),
+            (r#"{"p":{"ident":1}}"#, VALUE, "! missing parameter: identifier must be a string value"),
+            (r#"{"p":{"ident":"a b"}}"#, VALUE, r#"= SELECT v FROM m WHERE a = "a b""#),
+            (r#"{"p":{"ident":"a b"}}"#, LIMIT, "! found a b, expected integer at line 1, char 23"),
+            (r#"{"p":{"ident":"a b"}}"#, SOURCE, r#"= SELECT v FROM "a b""#),
+            (r#"{"p":{"ident":"a b"}}"#, REGEX, "! found a b, expected regex at line 1, char 28"),
+            (r#"{"p":{"identifier":""}}"#, VALUE, r#"= SELECT v FROM m WHERE a = """#),
+            (r#"{"p":{"regex":1}}"#, VALUE, "! missing parameter: regex literal must be a string value"),
+            (r#"{"p":{"regex":"a.b"}}"#, VALUE, "= SELECT v FROM m WHERE a = /a.b/"),
+            (r#"{"p":{"regex":"a.b"}}"#, LIMIT, "! found a.b, expected integer at line 1, char 23"),
+            (r#"{"p":{"regex":"a.b"}}"#, SOURCE, "= SELECT v FROM /a.b/"),
+            (r#"{"p":{"regex":"a.b"}}"#, REGEX, "= SELECT v FROM m WHERE a =~ /a.b/"),
+            (r#"{"p":{"string":1}}"#, VALUE, "! missing parameter: string literal must be a string value"),
+            (r#"{"p":{"string":"it's"}}"#, VALUE, r"= SELECT v FROM m WHERE a = 'it\'s'"),
+            (r#"{"p":{"float":"x"}}"#, VALUE, "! missing parameter: number literal must be a float value"),
+            (r#"{"p":{"float":1}}"#, VALUE, "= SELECT v FROM m WHERE a = 1.000"),
+            (r#"{"p":{"float":1.5}}"#, VALUE, "= SELECT v FROM m WHERE a = 1.500"),
+            (
+                r#"{"p":{"number":1e3}}"#,
+                VALUE,
+                r#"! missing parameter: strconv.ParseInt: parsing "1e3": invalid syntax"#,
+            ),
+            (r#"{"p":{"float":1.0e3}}"#, VALUE, "= SELECT v FROM m WHERE a = 1000.000"),
+            (r#"{"p":{"int":1.5}}"#, VALUE, "! missing parameter: integer literal must be an integer value"),
+            (r#"{"p":{"int":"1"}}"#, VALUE, "! missing parameter: integer literal must be an integer value"),
+            (r#"{"p":{"integer":7}}"#, VALUE, "= SELECT v FROM m WHERE a = 7"),
+            (
+                r#"{"p":{"integer":99999999999999999999}}"#,
+                VALUE,
+                r#"! missing parameter: strconv.ParseInt: parsing "99999999999999999999": value out of range"#,
+            ),
+            (r#"{"p":{"duration":"5m"}}"#, VALUE, "= SELECT v FROM m WHERE a = 5m"),
+            (r#"{"p":{"duration":"bad"}}"#, VALUE, "! invalid duration"),
+            (r#"{"p":{"duration":"bad"}}"#, LIMIT, "! found bad, expected integer at line 1, char 23"),
+            (r#"{"p":{"duration":""}}"#, VALUE, "! invalid duration"),
+            (r#"{"p":{"duration":""}}"#, LIMIT, "! found DURATIONVAL, expected integer at line 1, char 23"),
+            (r#"{"p":{"duration":300000000000}}"#, VALUE, "= SELECT v FROM m WHERE a = 5m"),
+            (r#"{"p":{"duration":0}}"#, VALUE, "= SELECT v FROM m WHERE a = 0s"),
+            (
+                r#"{"p":{"duration":1.5}}"#,
+                VALUE,
+                "! missing parameter: duration literal must be a string or integer value",
+            ),
+            (
+                r#"{"p":{"duration":true}}"#,
+                VALUE,
+                "! missing parameter: duration literal must be a string or integer value",
+            ),
+            (r#"{"p":{"foo":null}}"#, VALUE, "! missing parameter: unknown bind object type: foo"),
+            (r#"{"p":{"a":{"b":1}}}"#, VALUE, "! missing parameter: unknown bind object type: a"),
+            (
+                "[]",
+                VALUE,
+                "! error parsing query parameters: json: cannot unmarshal array into Go value of type map[string]interface {}",
+            ),
+            (
+                "1",
+                VALUE,
+                "! error parsing query parameters: json: cannot unmarshal number into Go value of type map[string]interface {}",
+            ),
+            (
+                r#""x""#,
+                VALUE,
+                "! error parsing query parameters: json: cannot unmarshal string into Go value of type map[string]interface {}",
+            ),
+            (
+                "true",
+                VALUE,
+                "! error parsing query parameters: json: cannot unmarshal bool into Go value of type map[string]interface {}",
+            ),
+            ("null", VALUE, "! missing parameter: p"),
+            ("{", VALUE, "! error parsing query parameters: unexpected EOF"),
+            (r#"{"p""#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (r#"{"p":"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (r#"{"p":1"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (r#"{"p":1,"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (
+                r#"{"p":1,}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' looking for beginning of object key string",
+            ),
+            (
+                "{p:1}",
+                VALUE,
+                "! error parsing query parameters: invalid character 'p' looking for beginning of object key string",
+            ),
+            (
+                r#"{"p":tru}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' in literal true (expecting 'e')",
+            ),
+            (r#"{"p":tr"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (
+                r#"{"p":01}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '1' after object key:value pair",
+            ),
+            (
+                r#"{"p":1.}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' after decimal point in numeric literal",
+            ),
+            (
+                r#"{"p":1.x}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character 'x' after decimal point in numeric literal",
+            ),
+            (
+                r#"{"p":1e}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' in exponent of numeric literal",
+            ),
+            (r#"{"p":-}"#, VALUE, "! error parsing query parameters: invalid character '}' in numeric literal"),
+            (r#"{"p":-x}"#, VALUE, "! error parsing query parameters: invalid character 'x' in numeric literal"),
+            (r#"{"p":"a\qb"}"#, VALUE, "! error parsing query parameters: invalid character 'q' in string escape code"),
+            (
+                r#"{"p":"a\u12g4"}"#,
+                VALUE,
+                r"! error parsing query parameters: invalid character 'g' in \u hexadecimal character escape",
+            ),
+            (r#"{"p":"\ud83d\ude00"}"#, VALUE, "= SELECT v FROM m WHERE a = '😀'"),
+            (r#"{"p":"\ud83d"}"#, VALUE, "= SELECT v FROM m WHERE a = '�'"),
+            (r#"{"p":1} trailing"#, VALUE, "= SELECT v FROM m WHERE a = 1"),
+            (r#"{"p":1}{"q":2}"#, VALUE, "= SELECT v FROM m WHERE a = 1"),
+            (r#"{"p":[1,2}"#, VALUE, "! error parsing query parameters: invalid character '}' after array element"),
+            (r#"{"p":[1 2]}"#, VALUE, "! error parsing query parameters: invalid character '2' after array element"),
+            (r#"{"p" 1}"#, VALUE, "! error parsing query parameters: invalid character '1' after object key"),
+            (
+                r#"{"p":1 "q":2}"#,
+                VALUE,
+                r#"! error parsing query parameters: invalid character '"' after object key:value pair"#,
+            ),
+            ("é", VALUE, "! error parsing query parameters: invalid character 'Ã' looking for beginning of value"),
+            (
+                r#"{"p":é}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character 'Ã' looking for beginning of value",
+            ),
+            (
+                r#"{"p":'x'}"#,
+                VALUE,
+                r"! error parsing query parameters: invalid character '\'' looking for beginning of value",
+            ),
+            ("'", VALUE, r"! error parsing query parameters: invalid character '\'' looking for beginning of value"),
+            (r#"""#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            ("{\"p\":\"a\tb\"}", VALUE, r"! error parsing query parameters: invalid character '\t' in string literal"),
+            (r#"{"p":1,"p":2}"#, VALUE, "= SELECT v FROM m WHERE a = 2"),
+            ("   ", VALUE, "! error parsing query parameters: EOF"),
+            (
+                r#"{"p":nul1}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '1' in literal null (expecting 'l')",
+            ),
+            (
+                r#"{"p":{"float":1e999}}"#,
+                VALUE,
+                r#"! missing parameter: strconv.ParseInt: parsing "1e999": invalid syntax"#,
+            ),
+            (
+                r#"{"p":0x1}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character 'x' after object key:value pair",
+            ),
+            (r#"{"p":1.0}"#, VALUE, "= SELECT v FROM m WHERE a = 1.000"),
+            (r#"{"p":100000000000000000000000.0}"#, VALUE, "= SELECT v FROM m WHERE a = 99999999999999991611392.000"),
+            (
+                r#"{"p":100000000000000000000000.0}"#,
+                LIMIT,
+                "! found 100000000000000000000000, expected integer at line 1, char 23",
+            ),
+            (r#"{"p":0.000001}"#, VALUE, "= SELECT v FROM m WHERE a = 0.000"),
+            (r#"{"p":{"float":"1.5"}}"#, VALUE, "! missing parameter: number literal must be a float value"),
+            (r#"{"p":"a\u0041\n\/\"b"}"#, VALUE, r#"= SELECT v FROM m WHERE a = 'aA\n/"b'"#),
+            (r#"{"p":"\udc00x"}"#, VALUE, "= SELECT v FROM m WHERE a = '�x'"),
+            (r#"{"p":"\ud83d\u0041"}"#, VALUE, "= SELECT v FROM m WHERE a = '�A'"),
+            (r#"{"p":{"int":1,"int":2}}"#, VALUE, "= SELECT v FROM m WHERE a = 2"),
+            (r#"{"p":{"int":1,"int":2}}"#, LIMIT, "= SELECT v FROM m LIMIT 2"),
+            (
+                r#"{"p":falsy}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character 'y' in literal false (expecting 'e')",
+            ),
+            (
+                r#"{"p":[[{}],{"a":[]}]}"#,
+                VALUE,
+                "! missing parameter: unable to bind parameter with type []interface {}",
+            ),
+            (r#"{"p":"\"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (r#"{"p":"\u12"#, VALUE, "! error parsing query parameters: unexpected EOF"),
+            (
+                r#"{"p":1e+}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' in exponent of numeric literal",
+            ),
+            (r#"{"p":-0}"#, VALUE, "= SELECT v FROM m WHERE a = 0"),
+            (r#"{"p":-0}"#, LIMIT, "= SELECT v FROM m"),
+            (r#"{"p":-0.0}"#, VALUE, "= SELECT v FROM m WHERE a = -0.000"),
+            (r#"{"p":-0.0}"#, LIMIT, "! found -0, expected integer at line 1, char 23"),
+            (r#"{"q":1}"#, VALUE, "! missing parameter: p"),
+            (r#"{"":1}"#, VALUE, "! missing parameter: p"),
+            (
+                r#"{"p":1,"q":[}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '}' looking for beginning of value",
+            ),
+            ("\t\n{ \"p\" : 7 } ", VALUE, "= SELECT v FROM m WHERE a = 7"),
+            ("{\"p\":\"\u{7f}\"}", VALUE, "= SELECT v FROM m WHERE a = '\u{7f}'"),
+            (
+                "{\"p\":\u{7f}}",
+                VALUE,
+                r"! error parsing query parameters: invalid character '\x7f' looking for beginning of value",
+            ),
+            (
+                r#"{"p":\}"#,
+                VALUE,
+                r"! error parsing query parameters: invalid character '\\' looking for beginning of value",
+            ),
+            (
+                r#"{"p":1e5.5}"#,
+                VALUE,
+                "! error parsing query parameters: invalid character '.' after object key:value pair",
+            ),
+            (r#"{"p":{"string":"x","string":"y"}}"#, VALUE, "= SELECT v FROM m WHERE a = 'y'"),
+            (r#"{"p":{"regex":"/"}}"#, VALUE, r"= SELECT v FROM m WHERE a = /\//"),
+        ];
+        for (json, query, expected) in cases {
+            assert_eq!(answer(json, query), expected, "{json} {query}");
         }
     }
 
-    fn enter(&mut self) -> Result<(), JsonError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(JsonError::Deep) } else { Ok(()) }
+    #[test]
+    fn a_parameter_is_one_token_wherever_it_stands() {
+        let json = r#"{"i": {"ident": "x; DROP DATABASE y"}, "odd name": "it's", "d": {"duration": "5m"}, "n": 3}"#;
+        let query = r#"SELECT mean($i) FROM $i WHERE t = $"odd name" GROUP BY time($d), $i fill($n) LIMIT $n"#;
+        assert_eq!(
+            answer(json, query),
+            r#"= SELECT mean("x; DROP DATABASE y") FROM "x; DROP DATABASE y" WHERE t = 'it\'s' "#.to_owned()
+                + r#"GROUP BY time(5m), "x; DROP DATABASE y" fill(3) LIMIT 3"#
+        );
     }
 
-    fn object(&mut self) -> Result<Json<'a>, JsonError> {
-        self.enter()?;
-        let mut entries: Vec<(String, Json<'a>)> = Vec::new();
-        let mut byte = self.next_solid()?;
-        let mut first = true;
-        while !(first && byte == b'}') {
-            first = false;
-            if byte != b'"' {
-                return Err(JsonError::Unexpected(byte, "looking for beginning of object key string"));
-            }
-            let name = self.string()?;
-            match self.next_solid()? {
-                b':' => {}
-                byte => return Err(JsonError::Unexpected(byte, "after object key")),
-            }
-            let value = self.value()?;
-            match entries.iter_mut().find(|(known, _)| *known == name) {
-                Some(entry) => entry.1 = value,
-                None => entries.push((name, value)),
-            }
-            match self.next_solid()? {
-                b',' => byte = self.next_solid()?,
-                b'}' => break,
-                byte => return Err(JsonError::Unexpected(byte, "after object key:value pair")),
-            }
-        }
-        self.depth -= 1;
-        Ok(Json::Object(entries))
-    }
-
-    fn array(&mut self) -> Result<Json<'a>, JsonError> {
-        self.enter()?;
-        self.skip_blanks();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-        } else {
-            loop {
-                self.value()?;
-                match self.next_solid()? {
-                    b',' => {}
-                    b']' => break,
-                    byte => return Err(JsonError::Unexpected(byte, "after array element")),
-                }
-            }
-        }
-        self.depth -= 1;
-        Ok(Json::Array)
-    }
-
-    /// The rest of `word`, whose first letter was read.
-    fn word(&mut self, word: &'static str) -> Result<(), JsonError> {
-        for (at, expected) in word.bytes().enumerate().skip(1) {
-            let byte = self.next()?;
-            if byte != expected {
-                return Err(JsonError::Unexpected(byte, wrong_letter(word, at)));
-            }
-        }
-        Ok(())
-    }
-
-    fn number(&mut self, mut byte: u8) -> Result<(), JsonError> {
-        if byte == b'-' {
-            byte = self.next()?;
-            if !byte.is_ascii_digit() {
-                return Err(JsonError::Unexpected(byte, "in numeric literal"));
-            }
-        }
-        if byte != b'0' {
-            self.skip_digits();
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.some_digits("after decimal point in numeric literal")?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.some_digits("in exponent of numeric literal")?;
-        }
-        Ok(())
-    }
-
-    fn some_digits(&mut self, place: &'static str) -> Result<(), JsonError> {
-        let byte = self.next()?;
-        if !byte.is_ascii_digit() {
-            return Err(JsonError::Unexpected(byte, place));
-        }
-        self.skip_digits();
-        Ok(())
-    }
-
-    fn skip_digits(&mut self) {
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-    }
-
-    /// The string whose opening quote was read. Half a surrogate pair is U+FFFD.
-    fn string(&mut self) -> Result<String, JsonError> {
-        let mut out = String::new();
-        let mut plain = self.at;
-        loop {
-            let byte = self.next()?;
-            match byte {
-                b'"' | b'\\' => {
-                    out.push_str(self.text.get(plain..self.at - 1).unwrap_or(""));
-                    if byte == b'"' {
-                        return Ok(out);
-                    }
-                    out.push(self.escape()?);
-                    plain = self.at;
-                }
-                0..0x20 => return Err(JsonError::Unexpected(byte, "in string literal")),
-                _ => {}
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, JsonError> {
-        Ok(match self.next()? {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
-            b'u' => {
-                let unit = self.hex()?;
-                if let Some(ch) = char::from_u32(unit) {
-                    return Ok(ch);
-                }
-                // Perhaps the first half of a pair.
-                let after = self.at;
-                if unit < 0xdc00 && self.text.get(after..after + 2) == Some("\\u") {
-                    self.at += 2;
-                    let low = self.hex()?;
-                    if (0xdc00..0xe000).contains(&low) {
-                        let code = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                        return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    }
-                    self.at = after;
-                }
-                char::REPLACEMENT_CHARACTER
-            }
-            byte => return Err(JsonError::Unexpected(byte, "in string escape code")),
-        })
-    }
-
-    fn hex(&mut self) -> Result<u32, JsonError> {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let byte = self.next()?;
-            let Some(digit) = char::from(byte).to_digit(16) else {
-                return Err(JsonError::Unexpected(byte, "in \\u hexadecimal character escape"));
-            };
-            unit = unit << 4 | digit;
-        }
-        Ok(unit)
-    }
-}
-
-/// The place of a wrong letter in `true`, `false` or `null`.
-fn wrong_letter(word: &'static str, at: usize) -> &'static str {
-    match (word, at) {
-        ("true", 1) => "in literal true (expecting 'r')",
-        ("true", 2) => "in literal true (expecting 'u')",
-        ("true", _) => "in literal true (expecting 'e')",
-        ("false", 1) => "in literal false (expecting 'a')",
-        ("false", 2) => "in literal false (expecting 'l')",
-        ("false", 3) => "in literal false (expecting 's')",
-        ("false", _) => "in literal false (expecting 'e')",
-        (_, 1) => "in literal null (expecting 'u')",
-        (_, _) => "in literal null (expecting 'l')",
+    #[test]
+    fn deep_json_is_refused() {
+        let deep = ["{\"p\":", &"[".repeat(100_000)].concat();
+        assert_eq!(answer(&deep, VALUE), "! error parsing query parameters: exceeded max depth");
     }
 }

@@ -1,7 +1,7 @@
 //! InfluxQL's text to statements, by recursive descent, with InfluxDB 1.8's grammar and error texts.
 //!
-//! Here: the token stream, errors and the choice of the statement. [`select`] has SELECT and its clauses, which other
-//! statements borrow, [`expr`] expressions, [`show`] the SHOW family, [`admin`] everything that changes something.
+//! Here: the token stream, errors and the choice of the statement. `select` has SELECT and its clauses, which other
+//! statements borrow, `expr` expressions, `show` the SHOW family, `admin` everything that changes something.
 //!
 //! Whether a name exists, a call is sensible or types fit is the compiler's business; what InfluxDB refuses with
 //! `error parsing query: …` is refused here.
@@ -19,6 +19,7 @@ use super::ast::{Regex, Statement};
 use super::lexer::{Kind, Lexer, Position, Token};
 use super::params::{Param, Params};
 use crate::limits::{Exceeded, Limits};
+use crate::pattern;
 
 pub use expr::parse_duration;
 
@@ -34,11 +35,10 @@ pub fn parse_query(text: &str, params: &Params, limits: &Limits) -> Result<Vec<S
     let mut statements = Vec::new();
     let mut separated = true;
     loop {
-        let token = parser.next();
-        match token.kind {
+        match parser.next() {
             Kind::Eof => return Ok(statements),
             Kind::Semicolon => separated = true,
-            _ if !separated => return Err(found(&token, ";")),
+            _ if !separated => return Err(parser.found(";")),
             _ => {
                 parser.unscan();
                 statements.push(parser.statement()?);
@@ -78,15 +78,6 @@ impl ParseError {
     pub fn position(&self) -> Option<Position> {
         self.position
     }
-}
-
-/// `found <token>, expected <expected> at …`
-fn found(token: &Token<'_>, expected: &str) -> ParseError {
-    found_as(token.shown(), token.at, expected)
-}
-
-fn found_as(shown: &str, at: Position, expected: &str) -> ParseError {
-    ParseError::at(["found ", shown, ", expected ", expected].concat(), at)
 }
 
 fn limit(limit: &'static str, asked: u64, allowed: u64) -> ParseError {
@@ -129,31 +120,58 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The next token, be it blank or comment.
-    fn scan(&mut self) -> Token<'a> {
+    /// Reads the next token, be it blank or comment.
+    fn scan(&mut self) -> Kind {
         self.scan_with(Lexer::scan)
     }
 
-    /// The next token that means something.
-    fn next(&mut self) -> Token<'a> {
+    /// Reads the next token that means something.
+    fn next(&mut self) -> Kind {
         loop {
-            let token = self.scan();
-            if !matches!(token.kind, Kind::Space | Kind::Comment) {
-                return token;
+            match self.scan() {
+                Kind::Space | Kind::Comment => {}
+                kind => return kind,
             }
         }
     }
 
-    fn scan_with(&mut self, scan: fn(&mut Lexer<'a>) -> Token<'a>) -> Token<'a> {
+    #[inline(never)]
+    fn scan_with(&mut self, scan: fn(&mut Lexer<'a>) -> Token<'a>) -> Kind {
         if self.unscanned > 0 {
             self.unscanned -= 1;
         } else {
             let token = scan(&mut self.lexer);
-            let token = self.bind(token);
             self.last = (self.last + 1) % RING;
-            self.ring[self.last] = token;
+            self.ring[self.last] = self.bind(token);
         }
-        self.ring[(self.last + 2 * RING - self.unscanned) % RING].clone()
+        self.token().kind
+    }
+
+    /// The token last read.
+    fn token(&self) -> &Token<'a> {
+        &self.ring[(self.last + 2 * RING - self.unscanned) % RING]
+    }
+
+    fn text(&self) -> &str {
+        &self.token().text
+    }
+
+    /// An error at the token last read.
+    fn fail(&self, text: &[&str]) -> ParseError {
+        ParseError::at(text.concat(), self.token().at)
+    }
+
+    /// `found <the token last read>, expected <expected> at …`
+    #[cold]
+    #[inline(never)]
+    fn found(&self, expected: &str) -> ParseError {
+        self.fail(&["found ", self.token().shown(), ", expected ", expected])
+    }
+
+    /// The same for the token that comes next.
+    fn found_next(&mut self, expected: &str) -> ParseError {
+        self.next();
+        self.found(expected)
     }
 
     /// Puts the last token back.
@@ -184,40 +202,45 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the next token if it is `kind`.
+    #[inline(never)]
     fn accept(&mut self, kind: Kind) -> bool {
-        let accepted = self.next().kind == kind;
+        let accepted = self.next() == kind;
         if !accepted {
             self.unscan();
         }
         accepted
     }
 
-    fn expect(&mut self, kind: Kind) -> Result<Token<'a>> {
-        let token = self.next();
-        if token.kind == kind { Ok(token) } else { Err(found(&token, kind.name())) }
+    fn expect(&mut self, kind: Kind) -> Result<()> {
+        self.expect_as(kind, kind.name())
     }
 
-    fn expect_as(&mut self, kind: Kind, expected: &str) -> Result<Token<'a>> {
-        let token = self.next();
-        if token.kind == kind { Ok(token) } else { Err(found(&token, expected)) }
+    #[inline(never)]
+    fn expect_as(&mut self, kind: Kind, expected: &str) -> Result<()> {
+        if self.next() == kind { Ok(()) } else { Err(self.found(expected)) }
     }
 
+    #[inline(never)]
     fn ident(&mut self) -> Result<String> {
-        Ok(self.expect_as(Kind::Ident, "identifier")?.text.into_owned())
+        self.expect_as(Kind::Ident, "identifier")?;
+        Ok(self.text().to_owned())
     }
 
-    fn string(&mut self) -> Result<Token<'a>> {
-        self.expect_as(Kind::String, "string")
+    #[inline(never)]
+    fn string(&mut self) -> Result<String> {
+        self.expect_as(Kind::String, "string")?;
+        Ok(self.text().to_owned())
     }
 
     /// Skips one run of blanks, but no comment.
     fn skip_blanks(&mut self) {
-        if self.scan().kind != Kind::Space {
+        if self.scan() != Kind::Space {
             self.unscan();
         }
     }
 
     /// A regular expression, if one is next.
+    #[inline(never)]
     fn regex(&mut self) -> Result<Option<Regex>> {
         if matches!(self.lexer.peek(), ' ' | '\t' | '\n') {
             self.skip_blanks();
@@ -225,7 +248,7 @@ impl<'a> Parser<'a> {
         match self.lexer.peek() {
             '/' => {}
             '$' => {
-                let kind = self.scan().kind;
+                let kind = self.scan();
                 self.unscan();
                 if kind != Kind::Regex {
                     return Ok(None);
@@ -233,12 +256,18 @@ impl<'a> Parser<'a> {
             }
             _ => return Ok(None),
         }
-        let token = self.scan_with(Lexer::scan_regex);
-        match token.kind {
-            Kind::Regex => compiled(&token).map(Some),
-            Kind::BadRegex => Err(ParseError::at("bad regex: ".to_owned(), token.at)),
-            Kind::BadEscape => Err(ParseError::at(["bad escape: ", &token.text].concat(), token.at)),
-            _ => Err(found(&token, "regex")),
+        match self.scan_with(Lexer::scan_regex) {
+            Kind::Regex => self.compiled().map(Some),
+            Kind::BadRegex => Err(self.fail(&["bad regex: "])),
+            _ => Err(self.found("regex")),
+        }
+    }
+
+    /// The regex last read: the one place where an expression is checked to compile.
+    fn compiled(&self) -> Result<Regex> {
+        match pattern::Regex::new(self.text()) {
+            Ok(_) => Ok(Regex { source: self.text().to_owned() }),
+            Err(why) => Err(self.fail(&[&why.to_string()])),
         }
     }
 
@@ -256,8 +285,7 @@ impl<'a> Parser<'a> {
     }
 
     fn statement(&mut self) -> Result<Statement> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Select => Ok(Statement::Select(Box::new(self.select(select::Into::Optional)?))),
             Kind::Delete => self.delete(),
             Kind::Show => self.show(),
@@ -269,16 +297,8 @@ impl<'a> Parser<'a> {
             Kind::Alter => self.alter(),
             Kind::Set => self.set_password(),
             Kind::Kill => self.kill(),
-            _ => Err(found(&token, "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL")),
+            _ => Err(self.found("SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL")),
         }
-    }
-}
-
-/// The one place where an expression is checked to compile.
-fn compiled(token: &Token<'_>) -> Result<Regex> {
-    match regex_lite::Regex::new(&token.text) {
-        Ok(_) => Ok(Regex { source: token.text.clone().into_owned() }),
-        Err(why) => Err(ParseError::at(["error parsing regexp: ", &why.to_string()].concat(), token.at)),
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) enum Work {
     Command(Command),
 }
 
-fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
+pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
     match statement {
         Statement::Select(select) => Ok(match compile::select(select, context)? {
             Some(compiled) => Work::Select(Box::new(compiled)),

@@ -319,7 +319,7 @@ fn filled(fill: &Fill, group: Group) -> Group {
             out[at].1[column] = match with {
                 FillWith::Null => None,
                 FillWith::Previous => previous.and_then(|previous| before[previous].clone()),
-                FillWith::Value(value) => Some(value.clone()),
+                FillWith::Value(value) | FillWith::ValueIfAny(value) => before.iter().flatten().next().and_then(|kind| cast(value, kind.field_type())),
                 FillWith::Linear => previous.zip(next).and_then(|(previous, next)| {
                     let number = |at: usize| match cast(before[at].as_ref()?, FieldType::Float) {
                         Some(Scalar::Float(value)) => Some(value),

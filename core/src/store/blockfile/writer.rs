@@ -72,8 +72,8 @@ impl BlockFileWriter {
     /// Adds a series, by its canonical key, with all it has in this file. Nothing is added when there are no times.
     ///
     /// # Panics
-    /// When `key` is not canonical or not above the one before, `times` do not ascend strictly, or a column is not as long
-    /// as `times`: such a file would answer wrongly ever after.
+    /// When `key` is not canonical or not above the one before, `times` do not ascend strictly, or a column is not as
+    /// long as `times`: such a file would answer wrongly ever after.
     pub fn push(&mut self, key: &[u8], times: &[i64], fields: &[(&str, &Column)]) {
         assert!(self.series == 0 || key > &*self.last_key, "series are pushed in ascending order");
         assert!(times.is_sorted_by(|a, b| a < b), "times of a series ascend strictly");

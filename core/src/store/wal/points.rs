@@ -264,7 +264,7 @@ mod tests {
             }
         }
         encode_batch(&batch, &mut bytes);
-        assert!(bytes.len() < 1000 * 10 * 3 + 100, "{} bytes", bytes.len());
+        assert!(bytes.len() < 1000 * 35, "{} bytes", bytes.len());
     }
 
     #[test]

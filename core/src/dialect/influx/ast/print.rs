@@ -6,14 +6,13 @@
 
 use std::fmt;
 
+use super::text::{
+    plain_float, write_duration, write_go_duration, write_ident, write_quoted, write_shortest, write_three_decimals,
+};
 use super::{
     Call, Cardinality, Chain, Expr, Field, Fill, FirstPolicy, KeyFilter, Measurement, MeasurementFilter, NameMatch,
     Order, PolicyOptions, Privilege, Regex, Schema, Select, ShowSchema, Source, Statement, SubscriptionMode, Target,
     WildcardOf,
-};
-use crate::dialect::influx::lexer::{is_ident_char, is_ident_start, keyword};
-use crate::time::{
-    NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
 };
 
 /// `Display` as InfluxDB's normalised text.
@@ -71,9 +70,9 @@ impl Printer {
 
     /// In full, with a point, so that it reads back as a float.
     fn float(&mut self, value: f64) {
-        let start = self.out.len();
-        write_plain_float(value, &mut self.out);
-        if !self.out.get(start..).unwrap_or_default().contains('.') {
+        let text = plain_float(value);
+        self.put(&text);
+        if !text.contains('.') {
             self.put(".0");
         }
     }
@@ -567,210 +566,5 @@ impl Printer {
             self.out.push(ch);
         }
         self.put("/");
-    }
-}
-
-/// Names joined by dots, as one error text shows them: all but the last are quoted.
-pub(in crate::dialect::influx) fn quoted_path(path: &[String]) -> String {
-    let mut out = String::new();
-    for (at, name) in path.iter().enumerate() {
-        if at > 0 {
-            out.push('.');
-        }
-        let (first, last) = (at == 0, at + 1 == path.len());
-        let quoted = if name.is_empty() { first || last } else { !last || needs_quotes(name) };
-        if quoted { write_quoted(name, '"', &mut out) } else { out.push_str(name) }
-    }
-    out
-}
-
-/// Appends a name, quoted if it has to be.
-pub fn write_ident(name: &str, out: &mut String) {
-    if needs_quotes(name) { write_quoted(name, '"', out) } else { out.push_str(name) }
-}
-
-fn needs_quotes(name: &str) -> bool {
-    !name.starts_with(is_ident_start) || !name.chars().all(is_ident_char) || keyword(name).is_some()
-}
-
-fn write_quoted(text: &str, quote: char, out: &mut String) {
-    out.push(quote);
-    for ch in text.chars() {
-        match ch {
-            '\n' => out.push_str("\\n"),
-            '\\' => out.push_str("\\\\"),
-            ch if ch == quote => {
-                out.push('\\');
-                out.push(ch);
-            }
-            ch => out.push(ch),
-        }
-    }
-    out.push(quote);
-}
-
-/// Appends a duration in the largest unit that divides it: `1d`, `90m`, `0s`.
-pub fn write_duration(nanos: i64, out: &mut String) {
-    const UNITS: [(&str, i64); 8] = [
-        ("w", NANOS_PER_WEEK),
-        ("d", NANOS_PER_DAY),
-        ("h", NANOS_PER_HOUR),
-        ("m", NANOS_PER_MINUTE),
-        ("s", NANOS_PER_SEC),
-        ("ms", NANOS_PER_MILLI),
-        ("u", NANOS_PER_MICRO),
-        ("ns", 1),
-    ];
-    let largest = UNITS.into_iter().find(|(_, size)| nanos % size == 0);
-    let (unit, size) = largest.filter(|_| nanos != 0).unwrap_or(("s", 1));
-    out.push_str(&(nanos / size).to_string());
-    out.push_str(unit);
-}
-
-/// Appends a duration as Go prints it: `168h0m0s`, `1m30s`, `1.5s`, `20µs`, `0s`.
-pub fn write_go_duration(nanos: i64, out: &mut String) {
-    if nanos < 0 {
-        out.push('-');
-    }
-    let size = nanos.unsigned_abs();
-    let second = NANOS_PER_SEC.unsigned_abs();
-    if size == 0 {
-        out.push_str("0s");
-    } else if size < second {
-        let (unit, scale, digits) = match size {
-            0..1_000 => ("ns", 1, 0),
-            1_000..1_000_000 => ("µs", 1_000, 3),
-            _ => ("ms", 1_000_000, 6),
-        };
-        write_decimal(size / scale, size % scale, digits, out);
-        out.push_str(unit);
-    } else {
-        let (hours, minutes, seconds) = (size / second / 3600, size / second / 60 % 60, size / second % 60);
-        if hours > 0 {
-            out.push_str(&hours.to_string());
-            out.push('h');
-        }
-        if hours > 0 || minutes > 0 {
-            out.push_str(&minutes.to_string());
-            out.push('m');
-        }
-        write_decimal(seconds, size % second, 9, out);
-        out.push('s');
-    }
-}
-
-/// `whole.fraction`, the fraction of `digits` digits without its last zeros.
-fn write_decimal(whole: u64, fraction: u64, digits: usize, out: &mut String) {
-    out.push_str(&whole.to_string());
-    if fraction > 0 {
-        out.push('.');
-        let text = fraction.to_string();
-        out.extend(std::iter::repeat_n('0', digits.saturating_sub(text.len())));
-        out.push_str(text.trim_end_matches('0'));
-    }
-}
-
-/// A float with three decimals, correctly rounded, half to even.
-fn write_three_decimals(value: f64, out: &mut String) {
-    const MANTISSA_BITS: u32 = 52;
-    if value.is_sign_negative() {
-        out.push('-');
-    }
-    let bits = value.to_bits();
-    let field = (bits >> MANTISSA_BITS & 0x7ff) as i32;
-    let fraction = bits & ((1 << MANTISSA_BITS) - 1);
-    let mantissa = if field == 0 { fraction } else { fraction | 1 << MANTISSA_BITS };
-    // The value is `mantissa` × 2^`exponent`.
-    let exponent = field.max(1) - 1075;
-    if exponent >= 0 {
-        write_shifted(mantissa, exponent.unsigned_abs(), out);
-        out.push_str(".000");
-        return;
-    }
-    // 53 bits by 1000 fit 63, so a shift by 64 or more leaves less than a half.
-    let (thousand, shift) = (mantissa * 1000, exponent.unsigned_abs());
-    let mut thousandths = thousand.checked_shr(shift).unwrap_or(0);
-    if shift < 64 {
-        let (rest, half) = (thousand - (thousandths << shift), 1u64 << (shift - 1));
-        if rest > half || (rest == half && thousandths % 2 == 1) {
-            thousandths += 1;
-        }
-    }
-    out.push_str(&(thousandths / 1000).to_string());
-    out.push('.');
-    let text = (1000 + thousandths % 1000).to_string();
-    out.push_str(text.get(1..).unwrap_or_default());
-}
-
-/// `mantissa` × 2^`shift` in decimal.
-fn write_shifted(mantissa: u64, shift: u32, out: &mut String) {
-    // Little-endian decimal digits, doubled `shift` times.
-    let mut digits: Vec<u8> = mantissa.to_string().bytes().rev().map(|digit| digit - b'0').collect();
-    for _ in 0..shift {
-        let mut carry = 0;
-        for digit in &mut digits {
-            let doubled = *digit * 2 + carry;
-            (*digit, carry) = (doubled % 10, doubled / 10);
-        }
-        if carry > 0 {
-            digits.push(carry);
-        }
-    }
-    out.extend(digits.iter().rev().map(|&digit| char::from(b'0' + digit)));
-}
-
-/// Shortest digits and where the point goes: the value is 0.d₁d₂… × 10^point. For finite values.
-fn shortest(value: f64) -> (String, i32) {
-    let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(value.abs());
-    let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let mut point = whole.len() as i32 + exponent.parse::<i32>().unwrap_or(0);
-    let all = [whole, fraction].concat();
-    let trimmed = all.trim_start_matches('0');
-    point -= (all.len() - trimmed.len()) as i32;
-    match trimmed.trim_end_matches('0') {
-        "" => ("0".to_owned(), 1),
-        digits => (digits.to_owned(), point),
-    }
-}
-
-/// A float as Go's `%v` prints it: `0.5`, `1e+06`, `1e-05`.
-fn write_shortest(value: f64, out: &mut String) {
-    let (digits, point) = shortest(value);
-    let exponent = point - 1;
-    if (-4..6).contains(&exponent) {
-        return write_plain_float(value, out);
-    }
-    if value.is_sign_negative() {
-        out.push('-');
-    }
-    let (first, rest) = digits.split_at(1);
-    out.push_str(first);
-    if !rest.is_empty() {
-        out.push('.');
-        out.push_str(rest);
-    }
-    out.push_str(if exponent < 0 { "e-" } else { "e+" });
-    if exponent.unsigned_abs() < 10 {
-        out.push('0');
-    }
-    out.push_str(&exponent.unsigned_abs().to_string());
-}
-
-/// A finite float in full: no exponent, as few digits as read back as the same float.
-pub(in crate::dialect::influx) fn write_plain_float(value: f64, out: &mut String) {
-    let (digits, point) = shortest(value);
-    let zeros = |count: i32| std::iter::repeat_n('0', usize::try_from(count).unwrap_or(0));
-    if value.is_sign_negative() {
-        out.push('-');
-    }
-    let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0).min(digits.len()));
-    out.push_str(if whole.is_empty() { "0" } else { whole });
-    out.extend(zeros(point - digits.len() as i32));
-    if !fraction.is_empty() {
-        out.push('.');
-        out.extend(zeros(-point));
-        out.push_str(fraction);
     }
 }

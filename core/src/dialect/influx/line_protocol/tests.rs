@@ -43,14 +43,32 @@ fn read(body: &[u8], precision: Precision) -> String {
     assert_eq!(outcome.points, batch.len());
     assert_eq!(outcome.failed == 0, outcome.errors.is_empty());
     assert_eq!(outcome.refused == 0, outcome.refusal.is_none());
-    let error = match outcome.refusal {
-        Some(why) => format!("partial write: {why} dropped={}", outcome.refused),
-        None => outcome.errors,
-    };
+    let error = outcome.error(None);
     match (points(&batch), error) {
-        (points, error) if error.is_empty() => points,
-        (points, error) if points.is_empty() => format!("! {error}"),
-        (points, error) => format!("{points}\n! {error}"),
+        (points, None) => points,
+        (points, Some(error)) if points.is_empty() => format!("! {error}"),
+        (points, Some(error)) => format!("{points}\n! {error}"),
+    }
+}
+
+#[test]
+fn the_store_has_its_say() {
+    let outcome = |body: &str| parse(body.as_bytes(), Precision::Nanos, NOW, &mut WriteBatch::new());
+    let dropped = Some(("points beyond retention policy", 2));
+    let cases = [
+        ("m v=1", None, None),
+        ("m v=1", dropped, Some("partial write: points beyond retention policy dropped=2")),
+        ("m v=1\nm v=", dropped, Some("partial write: points beyond retention policy dropped=2")),
+        ("m v=1\nm v=", None, Some("partial write: unable to parse 'm v=': missing field value dropped=0")),
+        ("m v=\nm", None, Some("unable to parse 'm v=': missing field value\nunable to parse 'm': missing fields")),
+        (
+            "m time=1\nm v=\nm v=1",
+            dropped,
+            Some("partial write: invalid field name: input field \"time\" on measurement \"m\" is invalid dropped=3"),
+        ),
+    ];
+    for (body, dropped, error) in cases {
+        assert_eq!(outcome(body).error(dropped).as_deref(), error, "{body}");
     }
 }
 
@@ -92,7 +110,7 @@ fn lines_that_resemble_each_other() {
                 a,s=1,r=2 xx=2,y=1 8\na,s=1,s=2 x=1 9\na,s=1,r=2 x=1 10\na,r=1,s=2 x=1 11\na,r\\==1,s=2 x\\==1 12\na,r=1,s=2 x=1 13";
     let expected = "a x=1,y=2 1\na,q=3,r=2,s=1 x=8 6\na,r=1,s=2 x=1 11\na,r=1,s=2 x=1 13\na,r=2,s=1 x=6 4\na,r=2,s=1 xx=2,y=1 8\n\
                     a,r=2,s=1 x=1 10\na,r==1,s=2 x==1 12\na,s=1 x=1,y=9 7\nb x=3 2\nb x=4,y=5 3\n\
-                    ! unable to parse 'a,s=1,r x=7 5': missing tag value\nunable to parse 'a,s=1,s=2 x=1 9': duplicate tags";
+                    ! partial write: unable to parse 'a,s=1,r x=7 5': missing tag value\nunable to parse 'a,s=1,s=2 x=1 9': duplicate tags dropped=0";
     assert_eq!(read(body.as_bytes(), Precision::Nanos), expected);
 
     // InfluxDB sees a string begin in this key, and the line go on: that it was understood once must not hide it.
@@ -116,10 +134,13 @@ fn what_is_refused_or_kept_on_purpose() {
         (b"m \t=1 1", "! unable to parse 'm \t=1 1': invalid field format"),
         (b"m v=1,v=2i 1", "m v=2i 1"),
         (b"m v=\"\xff\" 1", "! unable to parse 'm v=\"\u{fffd}\" 1': invalid UTF-8"),
-        (b"m,a=\xff v=1 1\nm v=2 2", "m v=2 2\n! unable to parse 'm,a=\u{fffd} v=1 1': invalid UTF-8"),
+        (
+            b"m,a=\xff v=1 1\nm v=2 2",
+            "m v=2 2\n! partial write: unable to parse 'm,a=\u{fffd} v=1 1': invalid UTF-8 dropped=0",
+        ),
         (
             b"m v=1 1\nm v=\"\xff\n\" 2\nm v= 3\nm v=3 3",
-            "m v=1 1\nm v=3 3\n! unable to parse 'm v=\"\u{fffd}\n\" 2': invalid UTF-8\nunable to parse 'm v= 3': missing field value",
+            "m v=1 1\nm v=3 3\n! partial write: unable to parse 'm v=\"\u{fffd}\n\" 2': invalid UTF-8\nunable to parse 'm v= 3': missing field value dropped=0",
         ),
     ];
     for (body, expected) in cases {
@@ -586,8 +607,8 @@ const CASES: &[(&str, &str)] = &[
     ("m v=1\r\n", "! unable to parse 'm v=1\r': invalid number"),
     ("m v=t\r\n", "! unable to parse 'm v=t\r': invalid boolean"),
     ("m v=\"x\" \r\n", "! unable to parse 'm v=\"x\" \r': bad timestamp"),
-    ("\r\nm v=1 1", "m v=1 1\n! unable to parse '\r': missing fields"),
-    ("m v=1 1\n\r\n", "m v=1 1\n! unable to parse '\r': missing fields"),
+    ("\r\nm v=1 1", "m v=1 1\n! partial write: unable to parse '\r': missing fields dropped=0"),
+    ("m v=1 1\n\r\n", "m v=1 1\n! partial write: unable to parse '\r': missing fields dropped=0"),
     ("  m v=1 1", "m v=1 1"),
     ("\tm v=1 1", "m v=1 1"),
     ("\0m v=1 1", "m v=1 1"),
@@ -595,10 +616,10 @@ const CASES: &[(&str, &str)] = &[
     ("  ", ""),
     ("\t", ""),
     ("m v=1 1\n\n\nm v=2 2", "m v=1 1\nm v=2 2"),
-    ("m v=1 1\nbad\nm v=3 3", "m v=1 1\nm v=3 3\n! unable to parse 'bad': missing fields"),
+    ("m v=1 1\nbad\nm v=3 3", "m v=1 1\nm v=3 3\n! partial write: unable to parse 'bad': missing fields dropped=0"),
     (
         "bad\nm v=1 1\nbad,,",
-        "m v=1 1\n! unable to parse 'bad': missing fields\nunable to parse 'bad,,': missing tag key",
+        "m v=1 1\n! partial write: unable to parse 'bad': missing fields\nunable to parse 'bad,,': missing tag key dropped=0",
     ),
     ("m,a=b\\\nm v=1 1", "m,a=b\\\nm v=1 1"),
     ("m\\\nx v=1 1", "m\\\nx v=1 1"),
@@ -607,7 +628,7 @@ const CASES: &[(&str, &str)] = &[
     (" m=1,a=\"x v=1 1\nm v=2 2", "! unable to parse 'm=1,a=\"x v=1 1\nm v=2 2': point is invalid"),
     ("m v=1 \"\n5", "! unable to parse 'm v=1 \"\n5': bad timestamp"),
     ("m v=1 1\n \nm v=2 2", "m v=1 1\nm v=2 2"),
-    ("m,a=b\nm v=1 1", "m v=1 1\n! unable to parse 'm,a=b': missing fields"),
+    ("m,a=b\nm v=1 1", "m v=1 1\n! partial write: unable to parse 'm,a=b': missing fields dropped=0"),
     ("m#x v=1 1", "m#x v=1 1"),
     ("m #v=1 1", "m #v=1 1"),
     ("m,a=# v=1 1", "m,a=# v=1 1"),

@@ -1,7 +1,7 @@
 //! Statements that change the catalog, users, rights and queries.
 
 use super::select::Into;
-use super::{Kind, ParseError, Parser, Result, Token, found};
+use super::{Kind, ParseError, Parser, Result};
 use crate::dialect::influx::ast::{
     ContinuousQuery, Expr, FirstPolicy, PolicyOptions, Privilege, Secret, Select, Statement, SubscriptionMode,
     write_duration,
@@ -10,8 +10,7 @@ use crate::dialect::influx::ast::{
 impl Parser<'_> {
     /// After the word CREATE.
     pub(super) fn create(&mut self) -> Result<Statement> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Continuous => {
                 self.expect(Kind::Query)?;
                 self.create_continuous_query()
@@ -23,14 +22,13 @@ impl Parser<'_> {
                 self.create_retention_policy()
             }
             Kind::Subscription => self.create_subscription(),
-            _ => Err(found(&token, "CONTINUOUS, DATABASE, USER, RETENTION, SUBSCRIPTION")),
+            _ => Err(self.found("CONTINUOUS, DATABASE, USER, RETENTION, SUBSCRIPTION")),
         }
     }
 
     /// After the word DROP.
     pub(super) fn drop_what(&mut self) -> Result<Statement> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Continuous => {
                 self.expect(Kind::Query)?;
                 let (name, database) = self.name_on()?;
@@ -53,7 +51,7 @@ impl Parser<'_> {
                 Ok(Statement::DropSubscription { name, database, rp })
             }
             Kind::User => Ok(Statement::DropUser { name: self.ident()? }),
-            _ => Err(found(&token, "CONTINUOUS, DATABASE, MEASUREMENT, RETENTION, SERIES, SHARD, SUBSCRIPTION, USER")),
+            _ => Err(self.found("CONTINUOUS, DATABASE, MEASUREMENT, RETENTION, SERIES, SHARD, SUBSCRIPTION, USER")),
         }
     }
 
@@ -61,25 +59,24 @@ impl Parser<'_> {
     pub(super) fn alter(&mut self) -> Result<Statement> {
         self.expect(Kind::Retention)?;
         self.expect(Kind::Policy)?;
-        let token = self.next();
-        let name = match token.kind {
+        let name = match self.next() {
             Kind::Default => "default".to_owned(),
-            Kind::Ident => token.text.into_owned(),
-            _ => return Err(found(&token, "identifier")),
+            Kind::Ident => self.text().to_owned(),
+            _ => return Err(self.found("identifier")),
         };
         self.expect(Kind::On)?;
         let database = self.ident()?;
         let mut options = PolicyOptions::default();
         let mut default = false;
         loop {
-            let token = self.next();
-            let again = match token.kind {
+            let kind = self.next();
+            let again = match kind {
                 Kind::Duration => options.duration.is_some(),
                 Kind::Replication => options.replication.is_some(),
                 Kind::Shard => options.shard_duration.is_some(),
                 Kind::Default => default,
                 _ if options == PolicyOptions::default() && !default => {
-                    return Err(found(&token, "DURATION, REPLICATION, SHARD, DEFAULT"));
+                    return Err(self.found("DURATION, REPLICATION, SHARD, DEFAULT"));
                 }
                 _ => {
                     self.unscan();
@@ -87,9 +84,9 @@ impl Parser<'_> {
                 }
             };
             if again {
-                return Err(ParseError::at(["found duplicate ", token.kind.name(), " option"].concat(), token.at));
+                return Err(self.fail(&["found duplicate ", kind.name(), " option"]));
             }
-            match token.kind {
+            match kind {
                 Kind::Duration => options.duration = Some(self.duration_or_inf()?),
                 Kind::Replication => options.replication = Some(self.replication()?),
                 Kind::Shard => options.shard_duration = Some(self.shard_duration()?),
@@ -133,27 +130,25 @@ impl Parser<'_> {
 
     /// `privilege ON database TO user` or `ALL [PRIVILEGES] TO user`; `to` is TO or FROM.
     fn right(&mut self, to: Kind) -> Result<Right> {
-        let token = self.next();
-        let privilege = match token.kind {
+        let privilege = match self.next() {
             Kind::Read => Privilege::Read,
             Kind::Write => Privilege::Write,
             Kind::All => {
                 self.accept(Kind::Privileges);
                 Privilege::All
             }
-            _ => return Err(found(&token, "READ, WRITE, ALL [PRIVILEGES]")),
+            _ => return Err(self.found("READ, WRITE, ALL [PRIVILEGES]")),
         };
         let all = privilege == Privilege::All;
-        let token = self.next();
-        let database = match token.kind {
+        let database = match self.next() {
             Kind::On => {
                 let database = self.ident()?;
                 self.expect(to)?;
                 Some(database)
             }
             kind if kind == to && all => None,
-            _ if all => return Err(found(&token, ["ON, ", to.name()].concat().as_str())),
-            _ => return Err(found(&token, "ON")),
+            _ if all => return Err(self.found(["ON, ", to.name()].concat().as_str())),
+            _ => return Err(self.found("ON")),
         };
         Ok(Right { privilege, database, user: self.ident()? })
     }
@@ -163,9 +158,8 @@ impl Parser<'_> {
         if !self.accept(Kind::With) {
             return Ok(Statement::CreateDatabase { name, policy: None });
         }
-        let token = self.next();
-        if !matches!(token.kind, Kind::Duration | Kind::Name | Kind::Replication | Kind::Shard) {
-            return Err(found(&token, "DURATION, NAME, REPLICATION, SHARD"));
+        if !matches!(self.next(), Kind::Duration | Kind::Name | Kind::Replication | Kind::Shard) {
+            return Err(self.found("DURATION, NAME, REPLICATION, SHARD"));
         }
         self.unscan();
         let mut policy = FirstPolicy::default();
@@ -213,15 +207,14 @@ impl Parser<'_> {
     fn create_subscription(&mut self) -> Result<Statement> {
         let (name, database, rp) = self.subscription_name()?;
         self.expect(Kind::Destinations)?;
-        let token = self.next();
-        let mode = match token.kind {
+        let mode = match self.next() {
             Kind::All => SubscriptionMode::All,
             Kind::Any => SubscriptionMode::Any,
-            _ => return Err(found(&token, "ALL, ANY")),
+            _ => return Err(self.found("ALL, ANY")),
         };
-        let mut destinations = vec![self.string()?.text.into_owned()];
+        let mut destinations = vec![self.string()?];
         while self.accept(Kind::Comma) {
-            destinations.push(self.string()?.text.into_owned());
+            destinations.push(self.string()?);
         }
         Ok(Statement::CreateSubscription { name, database, rp, mode, destinations })
     }
@@ -273,44 +266,45 @@ impl Parser<'_> {
     /// `name ON database.rp`, no blank before the dot.
     fn subscription_name(&mut self) -> Result<(String, String, String)> {
         let (name, database) = self.name_on()?;
-        let token = self.scan();
-        if token.kind != Kind::Dot {
-            return Err(found(&token, "."));
+        if self.scan() != Kind::Dot {
+            return Err(self.found("."));
         }
         Ok((name, database, self.ident()?))
     }
 
     fn secret(&mut self) -> Result<Secret> {
-        let token = self.string()?;
-        Ok(Secret { text: token.text.into_owned(), span: token.span })
+        let text = self.string()?;
+        Ok(Secret { text, span: self.token().span.clone() })
     }
 
     /// `DURATION d`, where d is not INF.
     fn shard_duration(&mut self) -> Result<i64> {
         self.expect(Kind::Duration)?;
-        let token = self.next();
-        if token.kind == Kind::Inf {
-            return Err(ParseError::at("invalid duration INF for shard duration".to_owned(), token.at));
+        if self.accept(Kind::Inf) {
+            return Err(self.fail(&["invalid duration INF for shard duration"]));
         }
-        self.unscan();
         self.duration()
     }
 
     fn replication(&mut self) -> Result<i32> {
-        let token = self.expect_as(Kind::Integer, "integer")?;
-        let value: i64 = token.text.parse().map_err(|_| out_of_range("Atoi", &token))?;
+        self.expect_as(Kind::Integer, "integer")?;
+        let value: i64 = self.text().parse().map_err(|_| self.out_of_range("Atoi"))?;
         match i32::try_from(value) {
             Ok(value) if value >= 1 => Ok(value),
-            _ => {
-                let text = ["invalid value ", &value.to_string(), ": must be 1 <= n <= 2147483647"].concat();
-                Err(ParseError::at(text, token.at))
-            }
+            _ => Err(self.fail(&["invalid value ", &value.to_string(), ": must be 1 <= n <= 2147483647"])),
         }
     }
 
     fn unsigned(&mut self) -> Result<u64> {
-        let token = self.expect_as(Kind::Integer, "integer")?;
-        token.text.parse().map_err(|_| out_of_range("ParseUint", &token))
+        self.expect_as(Kind::Integer, "integer")?;
+        self.text().parse().map_err(|_| self.out_of_range("ParseUint"))
+    }
+
+    /// A number that its type cannot hold, in Go's words.
+    fn out_of_range(&self, function: &str) -> ParseError {
+        let negative = function == "ParseUint" && self.text().starts_with('-');
+        let why = if negative { "invalid syntax" } else { "value out of range" };
+        self.fail(&["strconv.", function, ": parsing \"", self.text(), "\": ", why])
     }
 }
 
@@ -319,13 +313,6 @@ struct Right {
     /// None: the right to everything.
     database: Option<String>,
     user: String,
-}
-
-/// A number that its type cannot hold, in Go's words.
-fn out_of_range(function: &str, token: &Token<'_>) -> ParseError {
-    let why =
-        if function == "ParseUint" && token.text.starts_with('-') { "invalid syntax" } else { "value out of range" };
-    ParseError::at(["strconv.", function, ": parsing \"", &token.text, "\": ", why].concat(), token.at)
 }
 
 impl Select {

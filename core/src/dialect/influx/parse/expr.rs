@@ -1,7 +1,8 @@
 //! Expressions, names and durations.
 
-use super::{Kind, ParseError, Parser, Result, Token, compiled, found, found_as};
+use super::{Kind, ParseError, Parser, Result};
 use crate::dialect::influx::ast::{BinaryOp, Call, Cast, Chain, Expr, Regex, WildcardOf, quoted_path};
+use crate::number::parse_f64;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
 };
@@ -16,7 +17,7 @@ struct OpenChain {
 impl OpenChain {
     fn new(first: Expr, op: BinaryOp) -> Self {
         match first {
-            // `-x * y`, where `-x` is a chain already.
+            // The run goes on.
             Expr::Chain(chain) if chain.precedence() == op.precedence() => {
                 let Chain { first, rest } = *chain;
                 Self { first, rest, op }
@@ -39,7 +40,7 @@ impl Parser<'_> {
         let mut open: Vec<OpenChain> = Vec::new();
         let mut operand = self.operand()?;
         loop {
-            let Some(op) = binary_op(self.next().kind) else {
+            let Some(op) = binary_op(self.next()) else {
                 self.unscan();
                 break;
             };
@@ -48,16 +49,10 @@ impl Parser<'_> {
             } else {
                 self.operand()?
             };
-            while let Some(chain) = open.pop_if(|chain| chain.op.precedence() > op.precedence()) {
+            while let Some(chain) = open.pop_if(|chain| chain.op.precedence() >= op.precedence()) {
                 operand = chain.close(operand);
             }
-            match open.last_mut() {
-                Some(chain) if chain.op.precedence() == op.precedence() => chain.rest.push((chain.op, operand)),
-                _ => open.push(OpenChain::new(operand, op)),
-            }
-            if let Some(chain) = open.last_mut() {
-                chain.op = op;
-            }
+            open.push(OpenChain::new(operand, op));
             operand = right;
         }
         while let Some(chain) = open.pop() {
@@ -70,22 +65,22 @@ impl Parser<'_> {
     pub(super) fn required_regex(&mut self) -> Result<Regex> {
         match self.regex()? {
             Some(regex) => Ok(regex),
-            None => Err(found(&self.next(), "regex")),
+            None => Err(self.found_next("regex")),
         }
     }
 
     /// What stands between operators.
     fn operand(&mut self) -> Result<Expr> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Open => {
                 let inner = self.expr()?;
                 self.expect(Kind::Close)?;
                 Ok(Expr::Paren(Box::new(inner)))
             }
             Kind::Ident => {
-                if self.scan().kind == Kind::Open {
-                    return self.call(&token.text);
+                let name = self.text().to_ascii_lowercase();
+                if self.scan() == Kind::Open {
+                    return self.call(name);
                 }
                 // The name is read once more, as the first of its dotted parts.
                 self.unscan();
@@ -93,32 +88,32 @@ impl Parser<'_> {
                 self.variable()
             }
             Kind::Distinct => self.distinct(),
-            Kind::String => Ok(Expr::String(token.text.into_owned())),
-            Kind::Number => match token.text.parse() {
-                Ok(value) => Ok(Expr::Float(value)),
-                Err(_) => Err(ParseError::at("unable to parse number".to_owned(), token.at)),
+            Kind::String => Ok(Expr::String(self.text().to_owned())),
+            Kind::Number => match parse_f64(self.text().as_bytes()) {
+                Some(value) => Ok(Expr::Float(value)),
+                None => Err(self.fail(&["unable to parse number"])),
             },
-            Kind::Integer => match (token.text.parse(), token.text.parse()) {
+            Kind::Integer => match (self.text().parse(), self.text().parse()) {
                 (Ok(value), _) => Ok(Expr::Integer(value)),
                 (_, Ok(value)) => Ok(Expr::Unsigned(value)),
-                _ => Err(ParseError::at("unable to parse integer".to_owned(), token.at)),
+                _ => Err(self.fail(&["unable to parse integer"])),
             },
             Kind::True => Ok(Expr::Boolean(true)),
             Kind::False => Ok(Expr::Boolean(false)),
-            Kind::DurationValue => parse_duration(&token.text).map(Expr::Duration).map_err(ParseError::new),
+            Kind::DurationValue => parse_duration(self.text()).map(Expr::Duration).map_err(ParseError::new),
             Kind::Star => self.wildcard(),
             // Only a bound one comes as a token.
-            Kind::Regex => compiled(&token).map(Expr::Regex),
-            Kind::BoundParam => Err(self.unbound(&token)),
+            Kind::Regex => self.compiled().map(Expr::Regex),
+            Kind::BoundParam => Err(self.unbound()),
             Kind::Plus => self.signed(1),
             Kind::Minus => self.signed(-1),
-            _ => Err(found(&token, "identifier, string, number, bool")),
+            _ => Err(self.found("identifier, string, number, bool")),
         }
     }
 
     /// Why a parameter is still one.
-    fn unbound(&self, token: &Token<'_>) -> ParseError {
-        match token.text.strip_prefix('$').unwrap_or(&token.text) {
+    fn unbound(&self) -> ParseError {
+        match self.text().strip_prefix('$').unwrap_or_else(|| self.text()) {
             "" => ParseError::new("empty bound parameter"),
             name => ParseError::new(["missing parameter: ", name].concat()),
         }
@@ -126,9 +121,8 @@ impl Parser<'_> {
 
     /// What follows a sign.
     fn signed(&mut self, sign: i64) -> Result<Expr> {
-        let token = self.next();
-        if !matches!(token.kind, Kind::Number | Kind::Integer | Kind::DurationValue | Kind::Open | Kind::Ident) {
-            return Err(found(&token, "identifier, number, duration, ("));
+        if !matches!(self.next(), Kind::Number | Kind::Integer | Kind::DurationValue | Kind::Open | Kind::Ident) {
+            return Err(self.found("identifier, number, duration, ("));
         }
         self.unscan();
         Ok(match self.operand()? {
@@ -151,58 +145,55 @@ impl Parser<'_> {
     }
 
     fn wildcard(&mut self) -> Result<Expr> {
-        if self.scan().kind != Kind::DoubleColon {
+        if self.scan() != Kind::DoubleColon {
             self.unscan();
             return Ok(Expr::Wildcard(None));
         }
-        let token = self.scan();
-        match token.kind {
+        match self.scan() {
             Kind::Field => Ok(Expr::Wildcard(Some(WildcardOf::Field))),
             Kind::Tag => Ok(Expr::Wildcard(Some(WildcardOf::Tag))),
-            _ => Err(found(&token, "field, tag")),
+            _ => Err(self.found("field, tag")),
         }
     }
 
     fn distinct(&mut self) -> Result<Expr> {
-        let token = self.scan();
-        match token.kind {
-            Kind::Open => self.call("distinct"),
+        match self.scan() {
+            Kind::Open => self.call("distinct".to_owned()),
             Kind::Space => self.ident().map(Expr::Distinct),
-            _ => Err(found(&token, "(, identifier")),
+            _ => Err(self.found("(, identifier")),
         }
     }
 
     fn variable(&mut self) -> Result<Expr> {
         let name = self.path()?.join(".");
-        if self.scan().kind != Kind::DoubleColon {
+        if self.scan() != Kind::DoubleColon {
             self.unscan();
             return Ok(Expr::Variable { name, cast: None });
         }
-        let token = self.scan();
-        let cast = match token.kind {
+        let cast = match self.scan() {
             Kind::Field => Cast::Field,
             Kind::Tag => Cast::Tag,
             Kind::Ident => {
                 let named = [Cast::Float, Cast::Integer, Cast::Unsigned, Cast::String, Cast::Boolean]
                     .into_iter()
-                    .find(|cast| cast.name().eq_ignore_ascii_case(&token.text));
-                named.ok_or_else(|| found(&token, "float, integer, unsigned, string, boolean, field, tag"))?
+                    .find(|cast| cast.name().eq_ignore_ascii_case(self.text()));
+                named.ok_or_else(|| self.found("float, integer, unsigned, string, boolean, field, tag"))?
             }
-            _ => return Err(found(&token, "float, integer, string, boolean, field, tag")),
+            _ => return Err(self.found("float, integer, string, boolean, field, tag")),
         };
         Ok(Expr::Variable { name, cast: Some(cast) })
     }
 
     /// The arguments of a call, after its `(`.
-    fn call(&mut self, name: &str) -> Result<Expr> {
+    fn call(&mut self, name: String) -> Result<Expr> {
         self.enter()?;
         let mut args = Vec::new();
         match self.regex()? {
             Some(regex) => args.push(Expr::Regex(regex)),
             None => {
-                if self.scan().kind == Kind::Close {
+                if self.scan() == Kind::Close {
                     self.leave();
-                    return Ok(Expr::Call(Call { name: name.to_ascii_lowercase(), args }));
+                    return Ok(Expr::Call(Call { name, args }));
                 }
                 self.unscan();
                 args.push(self.expr()?);
@@ -211,12 +202,11 @@ impl Parser<'_> {
         while self.accept(Kind::Comma) {
             args.push(self.regex_or_expr()?);
         }
-        let token = self.scan();
-        if token.kind != Kind::Close {
-            return Err(found(&token, ")"));
+        if self.scan() != Kind::Close {
+            return Err(self.found(")"));
         }
         self.leave();
-        Ok(Expr::Call(Call { name: name.to_ascii_lowercase(), args }))
+        Ok(Expr::Call(Call { name, args }))
     }
 
     pub(super) fn regex_or_expr(&mut self) -> Result<Expr> {
@@ -231,7 +221,7 @@ impl Parser<'_> {
     pub(super) fn path(&mut self) -> Result<Vec<String>> {
         let mut path = vec![self.ident()?];
         loop {
-            if self.scan().kind != Kind::Dot {
+            if self.scan() != Kind::Dot {
                 self.unscan();
                 break;
             }
@@ -250,27 +240,21 @@ impl Parser<'_> {
 
     /// A duration, or `INF`, which is 0.
     pub(super) fn duration_or_inf(&mut self) -> Result<i64> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Inf => Ok(0),
-            Kind::DurationValue => duration_at(&token),
-            _ => Err(found(&token, "duration")),
+            Kind::DurationValue => self.duration_read(),
+            _ => Err(self.found("duration")),
         }
     }
 
     pub(super) fn duration(&mut self) -> Result<i64> {
-        let token = self.expect_as(Kind::DurationValue, "duration")?;
-        duration_at(&token)
+        self.expect_as(Kind::DurationValue, "duration")?;
+        self.duration_read()
     }
 
-    pub(super) fn found_next(&mut self, expected: &str) -> ParseError {
-        let token = self.next();
-        found_as(token.shown(), token.at, expected)
+    fn duration_read(&self) -> Result<i64> {
+        parse_duration(self.text()).map_err(|why| self.fail(&[&why]))
     }
-}
-
-fn duration_at(token: &Token<'_>) -> Result<i64> {
-    parse_duration(&token.text).map_err(|why| ParseError::at(why, token.at))
 }
 
 const fn binary_op(kind: Kind) -> Option<BinaryOp> {

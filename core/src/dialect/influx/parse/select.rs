@@ -1,6 +1,6 @@
 //! SELECT, EXPLAIN, DELETE, and the clauses that SHOW borrows.
 
-use super::{Kind, ParseError, Parser, Result, Token, found};
+use super::{Kind, ParseError, Parser, Position, Result};
 use crate::dialect::influx::ast::{
     BinaryOp, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
 };
@@ -59,9 +59,10 @@ impl Parser<'_> {
     /// `[FROM sources] [WHERE expr]`, at least one of them, of what is to be deleted: in every policy of the database
     /// at hand.
     pub(super) fn doomed(&mut self) -> Result<(Vec<Source>, Option<Expr>)> {
-        let token = self.next();
+        let kind = self.next();
+        let neither = self.found("FROM, WHERE");
         let mut sources = Vec::new();
-        if token.kind == Kind::From {
+        if kind == Kind::From {
             sources = self.sources(Subqueries::Refused)?;
             let refused = sources.iter().rev().find_map(|source| match source {
                 Source::Measurement(Measurement { rp: Some(_), .. }) => Some("retention policy not supported"),
@@ -76,7 +77,7 @@ impl Parser<'_> {
         }
         let condition = self.condition()?;
         if sources.is_empty() && condition.is_none() {
-            return Err(found(&token, "FROM, WHERE"));
+            return Err(neither);
         }
         Ok((sources, condition))
     }
@@ -85,7 +86,7 @@ impl Parser<'_> {
         let mut fields = Vec::new();
         loop {
             fields.push(self.field()?);
-            if self.scan().kind != Kind::Comma {
+            if self.scan() != Kind::Comma {
                 self.unscan();
                 return Ok(fields);
             }
@@ -96,11 +97,12 @@ impl Parser<'_> {
         let expr = match self.regex()? {
             Some(regex) => Expr::Regex(regex),
             None => {
-                let first = self.next();
+                self.next();
+                let first = self.token().at;
                 self.unscan();
                 let expr = self.expr()?;
                 if let Some(op) = condition_op(&expr) {
-                    return Err(misplaced(op, &first));
+                    return Err(misplaced(op, first));
                 }
                 expr
             }
@@ -111,10 +113,9 @@ impl Parser<'_> {
     }
 
     fn target(&mut self, into: Into) -> Result<Option<Target>> {
-        let token = self.next();
-        if token.kind != Kind::Into {
+        if self.next() != Kind::Into {
             if into == Into::Required {
-                return Err(found(&token, "INTO"));
+                return Err(self.found("INTO"));
             }
             self.unscan();
             return Ok(None);
@@ -178,7 +179,7 @@ impl Parser<'_> {
                     self.skip_blanks();
                 }
             }
-            if self.scan().kind != Kind::Comma {
+            if self.scan() != Kind::Comma {
                 self.unscan();
                 return Ok(dimensions);
             }
@@ -187,9 +188,9 @@ impl Parser<'_> {
 
     /// The arguments of a clause that looks like a call, `fill(…)` or `tz(…)`, if it is next.
     fn call_clause(&mut self, name: &str, not_a_call: &str) -> Result<Option<Vec<Expr>>> {
-        let token = self.next();
+        let named = self.next() == Kind::Ident && self.text().eq_ignore_ascii_case(name);
         self.unscan();
-        if token.kind != Kind::Ident || !token.text.eq_ignore_ascii_case(name) {
+        if !named {
             return Ok(None);
         }
         match self.expr()? {
@@ -237,11 +238,11 @@ impl Parser<'_> {
         if !self.accept(clause) {
             return Ok(0);
         }
-        let token = self.expect_as(Kind::Integer, "integer")?;
-        if token.text.starts_with('-') {
-            return Err(ParseError::at([clause.name(), " must be >= 0"].concat(), token.at));
+        self.expect_as(Kind::Integer, "integer")?;
+        if self.text().starts_with('-') {
+            return Err(self.fail(&[clause.name(), " must be >= 0"]));
         }
-        Ok(token.text.parse().unwrap_or(u64::MAX).min(i64::MAX as u64))
+        Ok(self.text().parse().unwrap_or(u64::MAX).min(i64::MAX as u64))
     }
 
     pub(super) fn order(&mut self) -> Result<Option<Order>> {
@@ -250,17 +251,18 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.expect(Kind::By)?;
-        let token = self.next();
-        let order = match token.kind {
-            Kind::Asc | Kind::Desc => Order { named: false, descending: token.kind == Kind::Desc },
+        let order = match self.next() {
+            Kind::Asc => Order { named: false, descending: false },
+            Kind::Desc => Order { named: false, descending: true },
             Kind::Ident => {
+                let time = self.text() == "time";
                 let descending = self.direction();
-                if token.text != "time" {
+                if !time {
                     return Err(ParseError::new(TIME_ONLY));
                 }
                 Order { named: true, descending }
             }
-            _ => return Err(found(&token, "identifier, ASC, DESC")),
+            _ => return Err(self.found("identifier, ASC, DESC")),
         };
         let mut more = false;
         while self.accept(Kind::Comma) {
@@ -304,9 +306,9 @@ fn condition_op(expr: &Expr) -> Option<BinaryOp> {
     }
 }
 
-fn misplaced(op: BinaryOp, first: &Token<'_>) -> ParseError {
+fn misplaced(op: BinaryOp, first: Position) -> ParseError {
     // The position is in the middle of the text here.
-    let mut error = ParseError::at(["invalid operator ", op.symbol(), " in SELECT clause"].concat(), first.at);
+    let mut error = ParseError::at(["invalid operator ", op.symbol(), " in SELECT clause"].concat(), first);
     error.text.push_str("; operator is intended for WHERE clause");
     error
 }

@@ -1,7 +1,7 @@
 //! The SHOW family.
 
 use super::select::Subqueries;
-use super::{Kind, Parser, Result, found};
+use super::{Kind, Parser, Result};
 use crate::dialect::influx::ast::{
     BinaryOp, Cardinality, KeyFilter, MeasurementFilter, Schema, ShowSchema, Source, Statement,
 };
@@ -9,22 +9,18 @@ use crate::dialect::influx::ast::{
 impl Parser<'_> {
     /// After the word SHOW.
     pub(super) fn show(&mut self) -> Result<Statement> {
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::Continuous => {
                 self.expect(Kind::Queries)?;
                 Ok(Statement::ShowContinuousQueries)
             }
             Kind::Databases => Ok(Statement::ShowDatabases),
             Kind::Diagnostics => Ok(Statement::ShowDiagnostics { module: self.module()? }),
-            Kind::Field => {
-                let token = self.next();
-                match token.kind {
-                    Kind::Key => self.key_cardinality(Schema::FieldKeys),
-                    Kind::Keys => self.schema(Schema::FieldKeys),
-                    _ => Err(found(&token, "KEY, KEYS")),
-                }
-            }
+            Kind::Field => match self.next() {
+                Kind::Key => self.key_cardinality(Schema::FieldKeys),
+                Kind::Keys => self.schema(Schema::FieldKeys),
+                _ => Err(self.found("KEY, KEYS")),
+            },
             Kind::Grants => {
                 self.expect(Kind::For)?;
                 Ok(Statement::ShowGrants { user: self.ident()? })
@@ -51,18 +47,14 @@ impl Parser<'_> {
             Kind::Shards => Ok(Statement::ShowShards),
             Kind::Stats => Ok(Statement::ShowStats { module: self.module()? }),
             Kind::Subscriptions => Ok(Statement::ShowSubscriptions),
-            Kind::Tag => {
-                let token = self.next();
-                match token.kind {
-                    Kind::Key => self.key_cardinality(Schema::TagKeys),
-                    Kind::Keys => self.schema(Schema::TagKeys),
-                    Kind::Values => self.tag_values(),
-                    _ => Err(found(&token, "KEY, KEYS, VALUES")),
-                }
-            }
+            Kind::Tag => match self.next() {
+                Kind::Key => self.key_cardinality(Schema::TagKeys),
+                Kind::Keys => self.schema(Schema::TagKeys),
+                Kind::Values => self.tag_values(),
+                _ => Err(self.found("KEY, KEYS, VALUES")),
+            },
             Kind::Users => Ok(Statement::ShowUsers),
-            _ => Err(found(
-                &token,
+            _ => Err(self.found(
                 "CONTINUOUS, DATABASES, DIAGNOSTICS, FIELD, GRANTS, MEASUREMENT, MEASUREMENTS, QUERIES, RETENTION, \
                  SERIES, SHARD, SHARDS, STATS, SUBSCRIPTIONS, TAG, USERS",
             )),
@@ -134,11 +126,7 @@ impl Parser<'_> {
     }
 
     fn module(&mut self) -> Result<Option<String>> {
-        if self.accept(Kind::For) {
-            Ok(Some(self.string()?.text.into_owned()).filter(|name| !name.is_empty()))
-        } else {
-            Ok(None)
-        }
+        if self.accept(Kind::For) { Ok(Some(self.string()?).filter(|name| !name.is_empty())) } else { Ok(None) }
     }
 
     fn measurement_filter(&mut self) -> Result<Option<MeasurementFilter>> {
@@ -146,11 +134,10 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.expect(Kind::Measurement)?;
-        let token = self.next();
-        let op = match token.kind {
+        let op = match self.next() {
             Kind::Equal => BinaryOp::Equal,
             Kind::Match => BinaryOp::Match,
-            _ => return Err(found(&token, "=, =~")),
+            _ => return Err(self.found("=, =~")),
         };
         Ok(Some(MeasurementFilter { op, source: self.source(Subqueries::Refused)? }))
     }
@@ -158,8 +145,7 @@ impl Parser<'_> {
     fn key_filter(&mut self) -> Result<KeyFilter> {
         self.expect(Kind::With)?;
         self.expect(Kind::Key)?;
-        let token = self.next();
-        match token.kind {
+        match self.next() {
             Kind::In => {
                 self.expect(Kind::Open)?;
                 let mut keys = vec![self.ident()?];
@@ -173,7 +159,7 @@ impl Parser<'_> {
             Kind::NotEqual => Ok(KeyFilter::NotEqual(self.ident()?)),
             Kind::Match => Ok(KeyFilter::Match(self.required_regex()?)),
             Kind::NotMatch => Ok(KeyFilter::NotMatch(self.required_regex()?)),
-            _ => Err(found(&token, "IN, =, =~")),
+            _ => Err(self.found("IN, =, =~")),
         }
     }
 }
