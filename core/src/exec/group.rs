@@ -77,7 +77,7 @@ impl Source for GroupSource {
             return self.input.open(only as usize, None);
         }
         let columns = Arc::clone(&self.grouping.groups[group].columns);
-        if let Some(most) = self.most_rows.filter(|most| *most <= FEW && members.len() > MANY) {
+        if let Some(most) = self.most_rows.filter(|most| (1..=FEW).contains(most) && members.len() > MANY) {
             let input = Arc::clone(&self.input);
             return Box::new(FirstRows::new(input, members.clone(), columns, most as usize, self.descending));
         }

@@ -100,6 +100,12 @@ pub(super) struct Pending {
     parts: Vec<(ByteRange, Bytes)>,
 }
 
+/// Bytes a run takes while it waits, about.
+pub(super) fn pending_bytes(run: &Run) -> usize {
+    let columns = if let Run::Block { entry, .. } = run { entry.columns.len() } else { 0 };
+    size_of::<Pending>() + columns * size_of::<ColumnEntry>()
+}
+
 impl Pending {
     /// `None` if the run has none of the fields.
     pub(super) fn new(run: Run, rank: usize, fields: &[ScanField]) -> Option<Self> {

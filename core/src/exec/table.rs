@@ -69,7 +69,7 @@ impl Table {
 
     /// Bytes of the values, about.
     pub(super) fn bytes(&self) -> usize {
-        self.times.len() * 8 + self.columns.iter().map(|column| column_bytes(column)).sum::<usize>()
+        self.times.len() * 8 + self.columns.iter().map(column_bytes).sum::<usize>()
     }
 }
 

@@ -121,6 +121,7 @@ fn write_fill(fill: &Fill, out: &mut String) -> fmt::Result {
         FillWith::Previous => "previous".to_owned(),
         FillWith::Linear => "linear".to_owned(),
         FillWith::Value(value) => Constant(value).to_string(),
+        FillWith::ValueIfAny(value) => format!("{} if any", Constant(value)),
     });
     write!(out, "fill {} {}", list(columns), Parts(&fill.bucket))?;
     if let Some(first) = fill.first {

@@ -319,7 +319,8 @@ fn filled(fill: &Fill, group: Group) -> Group {
             out[at].1[column] = match with {
                 FillWith::Null => None,
                 FillWith::Previous => previous.and_then(|previous| before[previous].clone()),
-                FillWith::Value(value) | FillWith::ValueIfAny(value) => before.iter().flatten().next().and_then(|kind| cast(value, kind.field_type())),
+                FillWith::ValueIfAny(_) if before.iter().all(Option::is_none) => None,
+                FillWith::Value(value) | FillWith::ValueIfAny(value) => Some(value.clone()),
                 FillWith::Linear => previous.zip(next).and_then(|(previous, next)| {
                     let number = |at: usize| match cast(before[at].as_ref()?, FieldType::Float) {
                         Some(Scalar::Float(value)) => Some(value),
@@ -367,7 +368,7 @@ pub(super) fn eval(expr: &Expr, row: &[Option<Scalar>]) -> Option<Scalar> {
     match expr {
         Expr::Column(at) => row[*at].clone(),
         Expr::Literal(value) => Some(value.clone()),
-        Expr::OrElse { value, other } => eval(value, row).or(Some(other.clone())),
+        Expr::OrElse { value, other } => Some(eval(value, row).unwrap_or_else(|| other.clone())),
         Expr::Cast { value, to } => cast(&eval(value, row)?, *to),
         Expr::Matches { text, regex, negated, absent_is_empty } => {
             let text = match eval(text, row) {

@@ -2,7 +2,7 @@
 
 use super::world::{Group as Answer, Place, World, Write};
 use super::{aggregate, binary, call, scan, series};
-use crate::exec::{Budget, QueryError};
+use crate::exec::{Budget, QueryError, QueryTask, Step};
 use crate::limits::{Exceeded, Limits};
 use crate::model::SeriesKey;
 use crate::plan::*;
@@ -283,4 +283,39 @@ fn a_fill_has_the_type_of_its_column() {
     };
     let made = rows(&world.run(&Node::Fill(Box::new(filled))).0)[1].clone();
     assert_eq!(made, (10, vec![Some(Scalar::Integer(-1)), Some(Scalar::Float(-1.5))]));
+}
+
+#[test]
+fn damage_names_its_file() {
+    let mut world = World::new(&series(), &[(Place::File, regular(0, 2_000))]);
+    let (name, bytes) = world.files.pop_last().unwrap();
+    // The first byte after the magic is in the first block.
+    let mut broken = bytes.to_vec();
+    broken[10] ^= 1;
+    world.files.insert(name.clone(), broken.into());
+    let refused = world.try_run(&Node::Scan(Box::new(scan(&["f"], &[]))), &Limits::default(), Budget::SLICE);
+    let Err(QueryError::Damaged { file, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(file, name.to_string());
+}
+
+#[test]
+fn neighbouring_columns_are_read_as_one() {
+    let write = |series: usize, time: i64| {
+        let fields = ["f", "i", "u"].map(|name| (name, Scalar::Float(time as f64)));
+        Write { series, time, fields: fields.to_vec() }
+    };
+    let writes: Vec<_> = (0..3).flat_map(|series| (0..900).map(move |time| write(series, time))).collect();
+    let world = World::new(&series(), &[(Place::File, writes)]);
+    let fields =
+        ["f", "i", "u"].map(|name| ScanField { name: name.to_owned(), field_type: FieldType::Float, drives: true });
+    let plan = Node::Scan(Box::new(Scan { fields: fields.to_vec(), ..scan(&[], &[]) }));
+    let mut task = QueryTask::new(plan, world.snapshot.clone(), &Limits::default()).unwrap();
+    let Step::Need(first) = task.step(Budget::SLICE).unwrap() else { panic!() };
+    assert_eq!(first.len(), 1, "columns of one block, and of the series after it, lie together: {first:?}");
+}
+
+#[test]
+fn a_task_may_move_to_another_thread() {
+    const fn moves<T: Send>() {}
+    moves::<QueryTask>();
 }

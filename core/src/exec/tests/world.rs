@@ -36,7 +36,7 @@ pub(super) struct Group {
 /// A database `db` with one policy, and the bytes of its files.
 pub(super) struct World {
     pub(super) snapshot: Snapshot,
-    files: BTreeMap<FileName, Bytes>,
+    pub(super) files: BTreeMap<FileName, Bytes>,
 }
 
 /// Where a part of the writes goes.
