@@ -171,9 +171,9 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
 /// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them,
 /// and the plan made for it is the one to use.
 fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
-    // Odd, so that a period of a power of two does not show the same phase each time.
-    let step = (values.len() / SHORT) | 1;
     let mut sample = [0; SHORT + 1];
+    // 1 only if the sample takes all. Odd, so that a period of a power of two does not show the same phase each time.
+    let step = values.len().div_ceil(sample.len()) | 1;
     let (_, order, plan) = (0..values.len().min(3))
         .map(|order| {
             let mut len = 0;
@@ -296,6 +296,18 @@ mod tests {
         round_trip(&[u64::MAX, 0, 1 << 63, (1 << 63) - 1]);
         let extremes: Vec<u64> = (0..1024).map(|i| [0, u64::MAX, 1 << 63][i % 3]).collect();
         round_trip(&extremes);
+    }
+
+    /// A number beyond a sample that ends before it is not cut to the sample's width.
+    #[test]
+    fn the_last_numbers_may_be_the_widest() {
+        for len in (1..=1024).filter(|len| *len < 300 || len % 100 == 0) {
+            for order in 0..3 {
+                let mut values: Vec<u64> = (0..len).map(|at| [3, at * 5, at * at * 7][order]).collect();
+                values[len as usize - 1] += 1 << 40;
+                round_trip(&values);
+            }
+        }
     }
 
     #[test]
