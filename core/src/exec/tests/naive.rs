@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 type Row = (i64, Vec<Option<Scalar>>);
 
-/// `tag_keys` are all of the database.
+/// The series of a database, and every write to it in order.
 pub(super) struct Naive<'a> {
     pub(super) series: &'a [SeriesKey],
     pub(super) writes: &'a [Write],
