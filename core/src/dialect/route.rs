@@ -3,12 +3,12 @@
 //! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact.
 
 use super::exchange::{ApiConfig, ApiRequest, Exchange};
-use super::influx;
+use super::{facette, influx};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]

@@ -68,7 +68,7 @@ impl Naive<'_> {
                     .flat_map(|(input, node)| self.node(node).into_iter().map(move |group| Group { input, ..group }));
                 all.collect()
             }
-            Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
+            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
         }
     }
 
