@@ -5,9 +5,9 @@ import "./dashboard.mjs";
 const server = await Server.start();
 let good = false;
 try {
-  await server.query("CREATE DATABASE weather");
+  await server.remember();
   await server.query("CREATE DATABASE notes");
-  await server.write("notes", "m,tag=a value=1,count=3i 1000000000\nm,tag=b value=2.5,count=4i 2000000000");
+  await server.write("notes", "m,kind=a value=1,count=3i 1000000000\nm,kind=b value=2.5,count=4i 2000000000");
   good = await runAll({ server });
 } finally {
   await server.end();

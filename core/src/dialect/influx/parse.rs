@@ -104,6 +104,8 @@ struct Parser<'a> {
     unscanned: usize,
     depth: u32,
     max_depth: u32,
+    /// Of the outermost expression that is being read.
+    operators: u32,
 }
 
 impl<'a> Parser<'a> {
@@ -116,6 +118,7 @@ impl<'a> Parser<'a> {
             last: 0,
             unscanned: 0,
             depth: 0,
+            operators: 0,
             max_depth: limits.parser_depth,
         }
     }

@@ -1,11 +1,14 @@
 //! Expressions, names and durations.
 
-use super::{Kind, ParseError, Parser, Result};
+use super::{Kind, ParseError, Parser, Result, limit};
 use crate::dialect::influx::ast::{BinaryOp, Call, Cast, Chain, Expr, Regex, WildcardOf, quoted_path};
 use crate::number::parse_f64;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
 };
+
+/// Operators in one expression. A plan nests each in the next, and evaluates them so: a page's stack has 1 MB.
+const MAX_OPERATORS: u32 = 2_000;
 
 /// A chain whose last operand is still being read.
 struct OpenChain {
@@ -36,6 +39,9 @@ impl Parser<'_> {
     /// An expression; recursion only for what stands in parentheses.
     pub(super) fn expr(&mut self) -> Result<Expr> {
         self.enter()?;
+        if self.depth == 1 {
+            self.operators = 0;
+        }
         // Open chains, of rising precedence: at most one per level.
         let mut open: Vec<OpenChain> = Vec::new();
         let mut operand = self.operand()?;
@@ -44,6 +50,10 @@ impl Parser<'_> {
                 self.unscan();
                 break;
             };
+            self.operators += 1;
+            if self.operators > MAX_OPERATORS {
+                return Err(limit("query-operators", self.operators.into(), MAX_OPERATORS.into()));
+            }
             let right = if matches!(op, BinaryOp::Match | BinaryOp::NotMatch) {
                 Expr::Regex(self.required_regex()?)
             } else {
