@@ -19,6 +19,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   demo [FLAGS]     build everything and serve it; FLAGS go to `isopoint serve`
+  weather [ADDR]   import the demo's second data set into a server that runs (the demo does it by itself)
   test [STEPS]     run every check and every test, or those named, then print a table
   check [STEPS]    formatting, lints, docs, layers, wasm imports and size
   bench [ARGS]     run the benchmarks in release
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     }
     let done = match command.as_str() {
         "demo" => demo::serve(&repo, &rest),
+        "weather" => demo::weather(&repo, rest.first().map_or("127.0.0.1:8086", String::as_str)),
         "test" => suite::run(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
         "check" => suite::run(&repo, check::STEPS, &rest),
         "setup" => suite::run(&repo, setup::STEPS, &rest),
@@ -72,6 +74,12 @@ fn main() -> ExitCode {
 
 /// The benchmarks print their own table; `args` select among them.
 fn bench(repo: &Repo, args: &[String]) -> repo::Outcome {
+    repo::run(repo.command("cargo").args(["build", "--release", "--package", "isopoint-server"]))?;
     let mut command = repo.command("cargo");
+    command.env("ISOPOINT_SERVER", repo.target.join("release/isopoint"));
+    // The peer; without it its column stays empty.
+    if let Err(why) = setup::influxd(repo) {
+        repo::say(&why);
+    }
     repo::run(command.args(["run", "--release", "--package", "isopoint-tests", "--bin", "bench", "--"]).args(args))
 }

@@ -231,6 +231,7 @@ mod tests {
     #[test]
     fn arrows_down_are_fine() {
         check("exec::scan", "use crate::plan::Plan;\nuse crate::store::snapshot::Snapshot;\nuse crate::time;", &[]);
+        check("dialect::influx::query", "use crate::exec::QueryTask;\nuse crate::store::WriteError;", &[]);
         check("dialect::influx::compile", "use crate::plan::Plan;\nuse crate::dialect::json::Writer;", &[]);
         check("dialect::route", "use crate::dialect::{facette, influx};\nuse crate::exec::task::QueryTask;", &[]);
         check("model::batch", "use crate::hash::Map;\nuse crate::model::column;\nuse super::series;", &[]);
@@ -242,7 +243,7 @@ mod tests {
         check("exec", "use crate::store::Store;", &[1]);
         check("plan", "use crate::{\n    model::{Frame, frame::Column as C},\n    exec::*,\n};", &[1]);
         check("time::civil", "use crate::{value, model};", &[1]);
-        check("dialect::influx", "use crate::exec::task;", &[1]);
+        check("dialect::influx", "use crate::store::wal;", &[1]);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 pub struct Influxd {
     child: Child,
     http: Http,
-    _folder: TempDir,
+    folder: TempDir,
+    address: SocketAddr,
 }
 
 /// The program named by `ISOPOINT_INFLUXD`, else `influxd` on the path, else none.
@@ -47,9 +48,21 @@ impl Influxd {
             .stderr(log)
             .spawn()
             .map_err(|why| format!("{}: {why}", program.display()))?;
-        let mut server = Self { child, http: Http::at(address), _folder: folder };
+        let mut server = Self { child, http: Http::at(address), folder, address };
         server.wait(address)?;
         Ok(server)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     fn wait(&mut self, address: SocketAddr) -> Result<(), String> {

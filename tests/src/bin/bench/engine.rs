@@ -1,0 +1,94 @@
+//! Queries on one thread, in process: columns in memory, blocks to decode, block headers.
+
+use crate::{Devops, FIELDS, Table, best_secs};
+use bytes::Bytes;
+use isopoint_core::dialect::influx::frames::{self, FrameTurn};
+use isopoint_core::dialect::influx::line_protocol::{Precision, parse};
+use isopoint_core::exec::{Budget, QueryStats};
+use isopoint_core::limits::Limits;
+use isopoint_core::model::WriteBatch;
+use isopoint_core::store::StoreConfig;
+use isopoint_core::time::Timestamp;
+use isopoint_tests::memhost::MemHost;
+use std::hint::black_box;
+
+/// Points of a host.
+const STEPS: usize = 20_000;
+
+const QUERIES: [(&str, &str); 4] = [
+    ("mean by minute", "SELECT mean(usage_user), mean(usage_system) FROM cpu GROUP BY time(1m), hostname"),
+    ("min by minute", "SELECT min(usage_user), min(usage_system) FROM cpu GROUP BY time(1m), hostname"),
+    ("max by minute", "SELECT max(usage_user), max(usage_system) FROM cpu GROUP BY time(1m), hostname"),
+    ("count by minute", "SELECT count(usage_user), count(usage_system) FROM cpu GROUP BY time(1m), hostname"),
+];
+
+pub fn run(table: &mut Table) {
+    for every in [1, 10] {
+        let mut host = load(every);
+        for (what, text) in QUERIES {
+            measure(&mut host, text, &format!("{what}, {every}-s data, columns in memory"), 2, table);
+        }
+        let values = (STEPS * crate::HOSTS * FIELDS.len()) as f64;
+        host.flush();
+        let bytes: usize = host.files.iter().filter(|(name, _)| name.is_block()).map(|(_, bytes)| bytes.len()).sum();
+        table.row(
+            format!("bytes a value in block files, two decimals, {every}-s data"),
+            format!("{:.3}", bytes as f64 / values),
+            "",
+        );
+        for (what, text) in QUERIES {
+            measure(&mut host, text, &format!("{what}, {every}-s data, blocks decoded"), 2, table);
+        }
+        let whole = "SELECT mean(usage_user), mean(usage_system) FROM cpu GROUP BY hostname";
+        measure(&mut host, whole, &format!("mean of everything, {every}-s data, from headers"), 2, table);
+    }
+}
+
+fn load(every: i64) -> MemHost {
+    let config = StoreConfig { flush_bytes: u64::MAX, max_memtable_bytes: u64::MAX, ..StoreConfig::default() };
+    let mut host = MemHost::new(config);
+    host.create_database("bench");
+    let mut devops = Devops::new(every, true);
+    let precision = Precision::from_v1_name("ns").expect("it is one of the names");
+    for _ in 0..STEPS / 50 {
+        let mut body = Vec::new();
+        (0..50).for_each(|_| {
+            devops.lines(&mut body);
+        });
+        let mut batch = WriteBatch::new();
+        parse(&body, precision, Timestamp::EPOCH, &mut batch);
+        host.submit("bench", batch).expect("memory takes all");
+    }
+    host
+}
+
+fn measure(host: &mut MemHost, text: &str, what: &str, fields: u64, table: &mut Table) {
+    let points = (STEPS * crate::HOSTS) as u64;
+    let mut stats = QueryStats::default();
+    let secs = best_secs(5, || stats = query(host, text));
+    let rate = (points * fields) as f64 / secs / 1e6;
+    let how = if stats.blocks_from_header > 0 && stats.blocks_decoded == 0 { ", headers only" } else { "" };
+    table.row(what, format!("{rate:.0} M values/s{how}"), "");
+}
+
+fn query(host: &mut MemHost, text: &str) -> QueryStats {
+    // Past the data, which has no upper bound of its own.
+    let now = Timestamp::from_secs(crate::START + 10 * STEPS as i64).expect("it fits");
+    let limits = Limits { query_memory: 4 << 30, ..Limits::default() };
+    let mut query = frames::open(text, Some("bench".into()), host.snapshot(), now, &limits).expect("it parses");
+    loop {
+        match query.turn(Budget::UNBOUNDED) {
+            FrameTurn::Frame { frame, .. } => {
+                black_box(frame);
+            }
+            FrameTurn::Read(ranges) => {
+                let parts: Vec<Bytes> = ranges.iter().map(|range| host.read(range)).collect();
+                query.supply(Ok(parts));
+            }
+            FrameTurn::Yield => {}
+            FrameTurn::Done(stats) => return stats,
+            FrameTurn::Failed { error, .. } => panic!("{text}: {error}"),
+            FrameTurn::Command(command) => panic!("{text} asks for {command:?}"),
+        }
+    }
+}

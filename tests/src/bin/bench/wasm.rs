@@ -1,0 +1,24 @@
+//! The page's module, in Node: `tests/bench/wasm.mjs` measures and says `name<TAB>figure`.
+
+use crate::Table;
+use std::path::Path;
+use std::process::Command;
+
+pub fn run(table: &mut Table) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    if !root.join("wasm/npm/pkg/isopoint_bg.wasm").is_file() {
+        table.row("wasm", "not built: cargo xtask wasm", "");
+        return;
+    }
+    let output = Command::new("node").arg("tests/bench/wasm.mjs").current_dir(root).output();
+    let output = output.expect("node is on the path");
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if let Some((name, figure)) = line.split_once('\t') {
+            table.row(name, figure, "");
+        }
+    }
+    if !output.status.success() {
+        table.row("wasm", "failed", "");
+        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
