@@ -68,8 +68,16 @@ fn best_secs(rounds: usize, mut round: impl FnMut()) -> f64 {
 /// Hosts of the data that all parts use: the shape of TSBS's cpu-only, ten tags and ten fields.
 const HOSTS: usize = 100;
 const FIELDS: [&str; 10] = [
-    "usage_user", "usage_system", "usage_idle", "usage_nice", "usage_iowait", "usage_irq", "usage_softirq",
-    "usage_steal", "usage_guest", "usage_guest_nice",
+    "usage_user",
+    "usage_system",
+    "usage_idle",
+    "usage_nice",
+    "usage_iowait",
+    "usage_irq",
+    "usage_softirq",
+    "usage_steal",
+    "usage_guest",
+    "usage_guest_nice",
 ];
 /// 2016-01-01, in seconds.
 const START: i64 = 1_451_606_400;
@@ -87,7 +95,7 @@ struct Devops {
 
 impl Devops {
     fn new(every: i64, decimals: bool) -> Self {
-        let mut random = Random::new(7);
+        let mut random = Random(7);
         let state = (0..HOSTS).map(|_| std::array::from_fn(|_| random.below(10_001) as i64)).collect();
         Self { random, state, step: 0, every, decimals }
     }

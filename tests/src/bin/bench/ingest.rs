@@ -2,8 +2,7 @@
 
 use crate::{Devops, FIELDS, HOSTS, Table};
 use isopoint_tests::case::{Profile, Request};
-use isopoint_tests::engines::http::{Serve, data_folder};
-use isopoint_tests::engines::influxd::{Influxd, influxd_program};
+use isopoint_tests::engines::{Influxd, Serve, data_folder, influxd_program};
 use isopoint_tests::http::Client;
 use std::net::SocketAddr;
 use std::path::Path;
