@@ -10,8 +10,8 @@ pub enum Value {
     /// The text of the number.
     Number(String),
     Text(String),
-    List(Vec<Value>),
-    Object(Vec<(String, Value)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Value {

@@ -86,10 +86,10 @@ fn filled(step: &Step, saved: &[(String, String)]) -> Step {
     let fill = |text: &str| saved.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
     let mut step = step.clone();
     step.request.path = fill(&step.request.path);
-    if let Body::Plain(body) = &mut step.request.body {
-        if let Ok(text) = std::str::from_utf8(body) {
-            *body = fill(text).into_bytes();
-        }
+    if let Body::Plain(body) = &mut step.request.body
+        && let Ok(text) = std::str::from_utf8(body)
+    {
+        *body = fill(text).into_bytes();
     }
     if let Expect::Fixed(Fixed { body: Some(FixedBody::Json(documents)), .. }) = &mut step.expect {
         for document in documents {

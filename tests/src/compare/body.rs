@@ -130,11 +130,11 @@ impl<'a> Reader<'a> {
     fn extension(&mut self, length: u64) -> Result<Value, String> {
         let code = self.unsigned(1)?;
         let payload = self.take(length)?;
-        if let (5, Some((secs, nanos))) = (code, payload.split_at_checked(8)) {
-            if let (Ok(secs), Ok(nanos)) = (secs.try_into(), nanos.try_into()) {
-                let (secs, nanos) = (i64::from_be_bytes(secs), i32::from_be_bytes(nanos));
-                return Ok(named("ext5", format!("{secs}.{nanos:09}")));
-            }
+        if let (5, Some((secs, nanos))) = (code, payload.split_at_checked(8))
+            && let (Ok(secs), Ok(nanos)) = (secs.try_into(), nanos.try_into())
+        {
+            let (secs, nanos) = (i64::from_be_bytes(secs), i32::from_be_bytes(nanos));
+            return Ok(named("ext5", format!("{secs}.{nanos:09}")));
         }
         Ok(named(&format!("ext{code}"), hex(payload)))
     }
