@@ -1,15 +1,16 @@
 //! How a plan runs: pulled step by step over a snapshot.
 //!
-//! A plan becomes a tree of [`Source`](cursor::Source)s, which know every group they will give before a byte is read.
-//! Opening a group gives a [`Cursor`](cursor::Cursor), pulled for runs of rows: borrowed columns of a chunk or a decoded
+//! A plan becomes a tree of `Source`s, which know every group they will give before a byte is read.
+//! Opening a group gives a `Cursor`, pulled for runs of rows: borrowed columns of a chunk or a decoded
 //! block wherever nothing has to be merged, filtered or computed. A cursor that lacks bytes says what it wants
-//! ([`Io`](cursor::Io)) and is pulled again when they are there.
+//! (`Io`) and is pulled again when they are there.
 //!
 //! ```text
 //! task ─► limit ─► fill ─► aggregate ─► filter, map ─► scan ─► merge (runs of one series) ─► load (chunk, block)
 //!                          group (many series by time) ─┘
 //! ```
 
+mod absent;
 mod accumulate;
 mod aggregate;
 mod bucket;
@@ -18,6 +19,7 @@ mod cursor;
 mod eval;
 pub mod exact_sum;
 mod fill;
+mod first_rows;
 pub mod fold;
 mod gaps;
 mod group;

@@ -9,6 +9,7 @@
 pub mod explain;
 pub mod expr;
 
+pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Scalar};
 
 use crate::pattern::Regex;
@@ -19,6 +20,8 @@ use crate::value::FieldType;
 #[derive(Clone, Debug)]
 pub enum Node {
     Scan(Box<Scan>),
+    /// One group with these columns and no rows: a series that was asked for by name and does not exist.
+    Absent(Vec<(String, FieldType)>),
     Group(Box<Group>),
     Filter(Box<Filter>),
     Map(Box<Map>),

@@ -40,6 +40,12 @@ impl Slots {
                 return *slot;
             }
         }
+        if self.late.is_empty() && self.order.last().is_none_or(|(last, _)| *last < bucket) {
+            self.hint = self.order.len();
+            self.order.push((bucket, self.len));
+            self.len += 1;
+            return self.len - 1;
+        }
         self.search(bucket)
     }
 
@@ -56,10 +62,6 @@ impl Slots {
             Ok(at) => {
                 self.hint = at;
                 return self.order[at].1;
-            }
-            Err(at) if at == self.order.len() && self.late.is_empty() => {
-                self.order.push((bucket, self.len));
-                self.hint = at;
             }
             Err(_) => self.late.push((bucket, self.len)),
         }
@@ -345,22 +347,27 @@ impl Accumulator {
         }
     }
 
-    /// The result of a slot; none if it saw no value.
-    pub(super) fn push_result(&self, slot: u32, into: &mut Column) -> bool {
+    /// Appends the results of slots, absent where no value was seen. `into` is of the result's type.
+    pub(super) fn push_results(&self, slots: &[u32], into: &mut Column) {
+        if let (State::Float(sums), Values::Float(values), None) = (&self.state, &mut into.values, &into.present)
+            && slots.iter().all(|slot| sums[*slot as usize].1 > 0)
+        {
+            let mean = self.function == Function::Mean;
+            values.extend(slots.iter().map(|slot| float_result(&sums[*slot as usize], mean)));
+            return;
+        }
+        slots.iter().for_each(|slot| into.push(self.result(*slot)));
+    }
+
+    fn result(&self, slot: u32) -> Option<Value<'_>> {
         let slot = slot as usize;
         let mean = self.function == Function::Mean;
-        let value = match &self.state {
+        match &self.state {
             State::Nothing => None,
             State::Count(counts) => {
                 Some(counts[slot]).filter(|count| *count > 0).map(|count| Value::Integer(count as i64))
             }
-            State::Float(sums) => {
-                let (sum, count) = &sums[slot];
-                (*count > 0).then(|| {
-                    let sum = sum.round();
-                    Value::Float(crate::value::canonical(if mean { sum / *count as f64 } else { sum }))
-                })
-            }
+            State::Float(sums) => (sums[slot].1 > 0).then(|| Value::Float(float_result(&sums[slot], mean))),
             State::Whole(sums, kind) => {
                 let (sum, count) = sums[slot];
                 (count > 0).then(|| match kind {
@@ -374,14 +381,15 @@ impl Accumulator {
             State::Extreme(Extremes::Unsigned(best)) => best[slot].map(Value::Unsigned),
             State::Extreme(Extremes::Boolean(best)) => best[slot].map(Value::Boolean),
             State::Point(points) => points[slot].as_ref().map(|(_, value)| value.as_value()),
-        };
-        into.push(value);
-        value.is_some()
+        }
     }
 
-    pub(super) fn push_carried(&self, slot: u32, at: usize, into: &mut Column) {
-        let value = self.carry.get(slot as usize).and_then(|carried| carried.get(at));
-        into.push(value.and_then(Option::as_ref).map(Scalar::as_value));
+    /// Appends what column `at` of the carried ones was at the chosen points.
+    pub(super) fn push_carried(&self, slots: &[u32], at: usize, into: &mut Column) {
+        for slot in slots {
+            let value = self.carry.get(*slot as usize).and_then(|carried| carried.get(at));
+            into.push(value.and_then(Option::as_ref).map(Scalar::as_value));
+        }
     }
 
     /// When the chosen point of a slot was.
@@ -391,6 +399,11 @@ impl Accumulator {
             _ => None,
         }
     }
+}
+
+fn float_result((sum, count): &(ExactSum, u64), mean: bool) -> f64 {
+    let sum = sum.round();
+    crate::value::canonical(if mean { sum / *count as f64 } else { sum })
 }
 
 /// The present values of some rows, end to end, cut into the runs of a [`Cut`].

@@ -255,36 +255,45 @@ impl AggregateCursor {
         }
     }
 
-    /// Makes the next rows of the answer.
-    fn make_page(&mut self) {
-        self.out.clear();
+    /// Makes the next rows of the answer. False when there are no more.
+    fn make_page(&mut self) -> bool {
         let state = self.state.as_ref().expect("made before gathering");
         let order = state.slots.by_bucket();
-        while self.given < order.len() && self.out.len() < PAGE {
-            let at = if self.shared.descending { order.len() - 1 - self.given } else { self.given };
-            self.given += 1;
-            let (number, slot) = order[at];
-            let rows = self.out.len();
-            let mut any = self.shared.keep_empty;
-            let mut columns = self.out.columns.iter_mut();
-            for (accumulator, call) in state.accumulators.iter().zip(&self.shared.calls) {
-                let Some(column) = columns.next() else { break };
-                any |= accumulator.push_result(slot, column);
-                for (at, column) in columns.by_ref().take(call.carried.len()).enumerate() {
-                    accumulator.push_carried(slot, at, column);
-                }
-            }
-            if !any {
-                self.out.truncate(rows);
-                continue;
-            }
-            let selected = || state.accumulators.first().and_then(|first| first.time(slot));
-            self.out.times.push(match self.shared.time {
-                ReportedTime::BucketStart => state.wish.buckets.label(number),
-                ReportedTime::Fixed(time) => time,
-                ReportedTime::Selected => selected().unwrap_or_else(|| state.wish.buckets.label(number)),
-            });
+        let left = order.len() - self.given;
+        let page = left.min(PAGE);
+        let page =
+            if self.shared.descending { &order[left - page..left] } else { &order[self.given..self.given + page] };
+        self.given += page.len();
+        let (mut numbers, mut slots): (Vec<i64>, Vec<u32>) = page.iter().copied().unzip();
+        if self.shared.descending {
+            numbers.reverse();
+            slots.reverse();
         }
+        self.out.clear();
+        let selected = |slot: u32| state.accumulators.first().and_then(|first| first.time(slot));
+        let label = |number: i64| state.wish.buckets.label(number);
+        match self.shared.time {
+            ReportedTime::BucketStart => self.out.times.extend(numbers.iter().map(|number| label(*number))),
+            ReportedTime::Fixed(time) => self.out.times.resize(slots.len(), time),
+            ReportedTime::Selected => {
+                let times =
+                    numbers.iter().zip(&slots).map(|(number, slot)| selected(*slot).unwrap_or_else(|| label(*number)));
+                self.out.times.extend(times);
+            }
+        }
+        let mut columns = self.out.columns.iter_mut();
+        for (accumulator, call) in state.accumulators.iter().zip(&self.shared.calls) {
+            if let Some(column) = columns.next() {
+                accumulator.push_results(&slots, column);
+            }
+            for (at, column) in columns.by_ref().take(call.carried.len()).enumerate() {
+                accumulator.push_carried(&slots, at, column);
+            }
+        }
+        if !self.shared.keep_empty {
+            self.out.drop_empty_rows();
+        }
+        !slots.is_empty()
     }
 }
 
@@ -299,8 +308,12 @@ impl Cursor for AggregateCursor {
         if let Some(wait) = self.gather(cx)? {
             return Ok(wait);
         }
-        self.make_page();
-        Ok(if self.out.len() > 0 { Poll::Rows } else { Poll::End })
+        while self.make_page() {
+            if self.out.len() > 0 {
+                return Ok(Poll::Rows);
+            }
+        }
+        Ok(Poll::End)
     }
 
     fn rows(&self) -> Rows<'_> {

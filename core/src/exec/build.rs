@@ -1,5 +1,6 @@
 //! A plan's nodes to sources.
 
+use super::absent::AbsentSource;
 use super::aggregate::AggregateSource;
 use super::cursor::Source;
 use super::fill::{self, FillSource};
@@ -24,7 +25,8 @@ pub(super) struct Built {
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
-    let mut builder = Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0 };
+    let mut builder =
+        Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0, most_rows: None };
     let source = builder.node(plan, false)?;
     Ok(Built { source, scans: builder.scans, counts_points: builder.counts_points })
 }
@@ -35,6 +37,8 @@ struct Builder<'a> {
     scans: Vec<Arc<ScanSource>>,
     counts_points: bool,
     limit_nodes: usize,
+    /// Set by a limit for the node just below it, if that is a `Group`.
+    most_rows: Option<u64>,
 }
 
 impl Builder<'_> {
@@ -47,10 +51,12 @@ impl Builder<'_> {
                 self.scans.push(Arc::clone(&scan));
                 scan
             }
+            Node::Absent(columns) => Arc::new(AbsentSource::new(columns)),
             Node::Group(group) => {
+                let most_rows = self.most_rows.take();
                 let source = self.node(group.input, false)?;
                 let grouping = Grouping::new(&*source, &group.by, reversed);
-                Arc::new(GroupSource { input: source, grouping, descending })
+                Arc::new(GroupSource { input: source, grouping, descending, most_rows })
             }
             Node::Filter(filter) => {
                 Arc::new(FilterSource { input: self.node(filter.input, reversed)?, predicate: filter.predicate })
@@ -88,6 +94,10 @@ impl Builder<'_> {
             Node::Limit(limit) => {
                 let (page, id) = (Page::new(&limit), self.limit_nodes);
                 self.limit_nodes += 1;
+                let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
+                if matches!(below, Node::Group(_)) {
+                    self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
+                }
                 Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
             }
             Node::Union(inputs) => {
@@ -109,6 +119,7 @@ const fn waits_for_points(bucket: &Bucket) -> bool {
 fn descending(node: &Node) -> bool {
     match node {
         Node::Scan(scan) => scan.descending,
+        Node::Absent(_) => false,
         Node::Aggregate(aggregate) => aggregate.descending,
         Node::Group(group) => descending(&group.input),
         Node::Filter(filter) => descending(&filter.input),

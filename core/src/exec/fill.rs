@@ -48,7 +48,8 @@ impl Source for FillSource {
             at: 0,
             next: None,
             any: Vec::new(),
-            previous: vec![None; columns.len()],
+            before: vec![None; columns.len()],
+            after: vec![0; columns.len()],
             out: Table::new(columns),
         })
     }
@@ -67,8 +68,9 @@ struct FillCursor {
     next: Option<(i64, i64)>,
     /// Whether a column has a value in any row.
     any: Vec<bool>,
-    /// The last value of each column.
-    previous: Vec<Option<Scalar>>,
+    /// Of each column the row of the last value before `at`, and where to look for the next one.
+    before: Vec<Option<usize>>,
+    after: Vec<usize>,
     out: Table,
 }
 
@@ -121,7 +123,7 @@ impl FillCursor {
         for column in 0..self.out.columns.len() {
             let value = match self.kept.columns[column].get(self.at) {
                 Some(value) => {
-                    self.previous[column] = Some(Scalar::from(value));
+                    self.before[column] = Some(self.at);
                     Some(value.into())
                 }
                 None => self.missing(column, self.bucket_of(self.at)),
@@ -144,11 +146,11 @@ impl FillCursor {
     }
 
     /// What a column without a value gets in the row of a bucket.
-    fn missing(&self, column: usize, bucket: i64) -> Option<Scalar> {
+    fn missing(&mut self, column: usize, bucket: i64) -> Option<Scalar> {
         let field_type = self.out.columns[column].field_type();
-        match self.shared.columns.get(column).unwrap_or(&FillWith::Null) {
+        match Arc::clone(&self.shared).columns.get(column).unwrap_or(&FillWith::Null) {
             FillWith::Null => None,
-            FillWith::Previous => self.previous[column].clone(),
+            FillWith::Previous => self.kept.columns[column].get(self.before[column]?).map(Scalar::from),
             FillWith::ValueIfAny(_) if !self.any[column] => None,
             FillWith::Value(value) | FillWith::ValueIfAny(value) => {
                 cast(value.as_value(), field_type).map(Scalar::from)
@@ -158,10 +160,12 @@ impl FillCursor {
     }
 
     /// On the line from the last value to the next one.
-    fn between(&self, column: usize, bucket: i64, field_type: FieldType) -> Option<Scalar> {
+    fn between(&mut self, column: usize, bucket: i64, field_type: FieldType) -> Option<Scalar> {
         let values = &self.kept.columns[column];
-        let before = (0..self.at).rev().find(|row| values.is_present(*row))?;
-        let after = (self.at..self.kept.len()).find(|row| values.is_present(*row))?;
+        let before = self.before[column]?;
+        let after = &mut self.after[column];
+        *after = (self.at.max(*after)..self.kept.len()).find(|row| values.is_present(*row)).unwrap_or(self.kept.len());
+        let after = Some(*after).filter(|after| *after < self.kept.len())?;
         let number = |row: usize| match cast(values.get(row)?, FieldType::Float) {
             Some(Value::Float(value)) => Some(value),
             _ => None,

@@ -1,6 +1,7 @@
 //! Groups of groups, and their rows merged by time.
 
 use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags, Wish};
+use super::first_rows::FirstRows;
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::plan::GroupBy;
@@ -52,7 +53,14 @@ pub(super) struct GroupSource {
     pub(super) input: Arc<dyn Source>,
     pub(super) grouping: Grouping,
     pub(super) descending: bool,
+    /// No more rows of a group than this will be asked for.
+    pub(super) most_rows: Option<u64>,
 }
+
+/// With more groups than this, and few rows asked for, they are read one after the other.
+const MANY: usize = 16;
+/// Few rows.
+const FEW: u64 = 1 << 16;
 
 impl Source for GroupSource {
     fn groups(&self) -> &[Header] {
@@ -68,13 +76,18 @@ impl Source for GroupSource {
         if let [only] = members[..] {
             return self.input.open(only as usize, None);
         }
+        let columns = Arc::clone(&self.grouping.groups[group].columns);
+        if let Some(most) = self.most_rows.filter(|most| (1..=FEW).contains(most) && members.len() > MANY) {
+            let input = Arc::clone(&self.input);
+            return Box::new(FirstRows::new(input, members.clone(), columns, most as usize, self.descending));
+        }
         Box::new(MergeCursor {
             inputs: members.iter().map(|at| Member { cursor: self.input.open(*at as usize, None), at: 0 }).collect(),
             descending: self.descending,
             lacking: (0..members.len()).collect(),
             heap: BinaryHeap::new(),
             out: Table::new(&self.grouping.groups[group].columns),
-            columns: Arc::clone(&self.grouping.groups[group].columns),
+            columns,
             lease: None,
         })
     }

@@ -100,6 +100,12 @@ pub(super) struct Pending {
     parts: Vec<(ByteRange, Bytes)>,
 }
 
+/// Bytes a run takes while it waits, about.
+pub(super) fn pending_bytes(run: &Run) -> usize {
+    let columns = if let Run::Block { entry, .. } = run { entry.columns.len() } else { 0 };
+    size_of::<Pending>() + columns * size_of::<ColumnEntry>()
+}
+
 impl Pending {
     /// `None` if the run has none of the fields.
     pub(super) fn new(run: Run, rank: usize, fields: &[ScanField]) -> Option<Self> {
@@ -169,7 +175,7 @@ impl Pending {
     /// Asks for the bytes, once.
     pub(super) fn ask(&mut self, io: &mut Io) {
         if matches!(self.run, Run::Block { .. }) && self.ticket.is_none() && self.parts.is_empty() {
-            self.ticket = Some(io.want(self.ranges().into_iter()));
+            self.ticket = Some(io.want(self.ranges()));
         }
     }
 

@@ -4,7 +4,6 @@ use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Wish
 use super::eval::Code;
 use super::table::Table;
 use super::task::QueryError;
-use crate::model::Column;
 use crate::plan::Expr;
 use std::sync::Arc;
 
@@ -84,7 +83,7 @@ impl Cursor for MapCursor {
                 code.append(&rows, column);
             }
             if self.drop_empty {
-                drop_empty_rows(&mut self.out);
+                self.out.drop_empty_rows();
             }
             if self.out.len() > 0 {
                 return Ok(Poll::Rows);
@@ -94,17 +93,6 @@ impl Cursor for MapCursor {
 
     fn rows(&self) -> Rows<'_> {
         self.out.rows()
-    }
-}
-
-fn drop_empty_rows(table: &mut Table) {
-    let lives = |row: usize| table.columns.iter().any(|column| column.is_present(row));
-    let chosen: Vec<u32> = (0..table.len()).filter(|row| lives(*row)).map(|row| row as u32).collect();
-    if chosen.len() < table.len() {
-        let columns = table.columns.iter().map(|column| Column::new(column.field_type())).collect();
-        let mut kept = Table { times: Vec::new(), columns };
-        kept.gather(&table.rows(), &chosen);
-        *table = kept;
     }
 }
 

@@ -5,7 +5,7 @@
 //! Descending, all is mirrored: `!time` orders times backwards.
 
 use super::cursor::{Context, Lease, Poll, Rows, Wish};
-use super::load::{Loaded, Pending, Summary};
+use super::load::{self, Loaded, Pending, Summary};
 use super::table::Table;
 use super::task::QueryError;
 use crate::plan::ScanField;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 const MERGED: usize = 4096;
 /// Rows of one run worth lending while others are loaded too.
 const WORTH_LENDING: usize = 128;
+/// Rows that could be looked at in the time a header takes.
+const SUMMARY_COST: u64 = 32;
 /// Blocks asked for ahead, at most.
 const AHEAD: usize = 16;
 
@@ -33,7 +35,9 @@ pub(super) struct Runs {
     merged: Table,
     lent: Lent,
     summary: Option<Summary>,
+    /// For the merged rows.
     lease: Lease,
+    _entries: Lease,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +55,10 @@ impl Runs {
         descending: bool,
         wish: Option<&Wish>,
         cx: &mut Context,
-    ) -> Self {
+    ) -> Result<Self, QueryError> {
         let before = runs.len();
+        let mut entries = cx.memory.lease();
+        entries.grow(runs.iter().map(load::pending_bytes).sum())?;
         let runs = runs.into_iter().enumerate().filter_map(|(rank, run)| Pending::new(run, rank, fields));
         let mut waiting: Vec<_> = runs.filter(|run| run.extent.overlaps(range) && !run.extent.is_empty()).collect();
         cx.stats.blocks_pruned += (before - waiting.len()) as u64;
@@ -71,7 +77,8 @@ impl Runs {
         }
         let columns = fields.iter().map(|field| crate::model::Column::new(field.field_type)).collect();
         let merged = Table { times: Vec::new(), columns };
-        Self {
+        Ok(Self {
+            _entries: entries,
             waiting: waiting.into(),
             loaded: Vec::new(),
             fields: Arc::clone(fields),
@@ -82,7 +89,7 @@ impl Runs {
             lent: Lent::Merged,
             summary: None,
             lease: cx.memory.lease(),
-        }
+        })
     }
 
     /// Asks for the next blocks' bytes.
@@ -107,16 +114,17 @@ impl Runs {
                 return Ok(Poll::Rows);
             }
             let Some(next) = self.waiting.front_mut() else { return Ok(Poll::End) };
+            if cx.budget == 0 {
+                return Ok(Poll::Yield);
+            }
             if self.loaded.is_empty()
                 && let Some(summary) = next.take_summary()
             {
                 self.waiting.pop_front();
                 cx.stats.blocks_from_header += 1;
+                cx.budget = cx.budget.saturating_sub(SUMMARY_COST);
                 self.summary = Some(summary);
                 return Ok(Poll::Summary);
-            }
-            if cx.budget == 0 {
-                return Ok(Poll::Yield);
             }
             if !next.is_ready(&mut cx.io) {
                 self.prefetch(cx);

@@ -142,8 +142,7 @@ impl SampleCursor {
 }
 
 fn reversed(table: &Table) -> Table {
-    let columns = table.columns.iter().map(|column| Column::new(column.field_type())).collect();
-    let mut out = Table { times: Vec::new(), columns };
+    let mut out = table.emptied();
     let chosen: Vec<u32> = (0..table.len() as u32).rev().collect();
     out.gather(&table.rows(), &chosen);
     out

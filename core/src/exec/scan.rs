@@ -11,13 +11,16 @@ use crate::limits::{Exceeded, Limits};
 use crate::model::SeriesKey;
 use crate::model::column::Bitmap;
 use crate::plan::{BinaryOp, Expr, Measurements, Scalar, Scan, ScanField};
-use crate::store::{ByteRange, Snapshot};
 use crate::store::snapshot::Shard;
+use crate::store::{ByteRange, Snapshot};
 use crate::time::TimeRange;
 use crate::value::{FieldType, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Rows that could be looked at in the time a series takes to open.
+const SERIES_COST: u64 = 64;
 
 /// The groups of a `Scan`, one a series.
 #[derive(Debug)]
@@ -61,8 +64,7 @@ impl ScanSource {
         let mut source =
             Self { groups: Vec::new(), series: Vec::new(), tag_keys: Vec::new(), shared: Arc::new(shared) };
         let mut tag_keys = BTreeSet::new();
-        let mut add = |name: &Arc<str>, key: &SeriesKey, series: Option<SeriesId>| {
-            let tags = Tags::Series(key.clone());
+        let mut add = |name: &Arc<str>, tags: Tags, series: Option<SeriesId>| {
             source.groups.push(Header { name: Arc::clone(name), tags, input: 0, columns: Arc::clone(&columns) });
             source.series.push(series);
             let allowed = limits.max_select_series;
@@ -76,8 +78,9 @@ impl ScanSource {
         let mut add_all = |name: &Arc<str>, index: &MeasurementIndex| {
             tag_keys.extend(index.tag_keys().map(str::to_owned));
             for (id, key) in shared.candidates(index) {
-                if shared.may_match(&columns, key) {
-                    add(name, key, Some(id))?;
+                let tags = Tags::Series(key.clone());
+                if shared.may_match(&columns, &tags) {
+                    add(name, tags, Some(id))?;
                 }
             }
             Ok::<_, QueryError>(())
@@ -101,7 +104,8 @@ impl ScanSource {
                 let name: Arc<str> = measurement.into();
                 for key in keys.iter().filter_map(|key| SeriesKey::from_canonical(key)) {
                     tag_keys.extend(key.tags().map(|(key, _)| key.into_owned()));
-                    add(&name, &key, index.and_then(|index| index.find(key.as_bytes())))?;
+                    let series = index.and_then(|index| index.find(key.as_bytes()));
+                    add(&name, Tags::Series(key), series)?;
                 }
             }
         }
@@ -208,9 +212,8 @@ impl Shared {
         }
     }
 
-    fn may_match(&self, columns: &[ColumnDef], key: &SeriesKey) -> bool {
-        let tags = Tags::Series(key.clone());
-        self.filter(columns, &tags).is_none_or(|code| code.constant() != Some(&Some(Scalar::Boolean(false))))
+    fn may_match(&self, columns: &[ColumnDef], tags: &Tags) -> bool {
+        self.filter(columns, tags).is_none_or(|code| code.constant() != Some(&Some(Scalar::Boolean(false))))
     }
 
     /// What remains of the predicate for a series; `None` if every row passes.
@@ -252,6 +255,7 @@ struct SeriesCursor {
 impl SeriesCursor {
     fn runs(&mut self, cx: &mut Context) -> Result<&mut Runs, QueryError> {
         if self.runs.is_none() {
+            cx.budget = cx.budget.saturating_sub(SERIES_COST);
             let mut runs = Vec::new();
             if let Some(series) = self.series {
                 cx.stats.series += 1;
@@ -264,7 +268,7 @@ impl SeriesCursor {
             }
             let wish = self.wish.as_deref().filter(|_| self.filter.is_none());
             let Shared { fields, range, descending, .. } = &*self.shared;
-            self.runs = Some(Runs::new(runs, fields, *range, *descending, wish, cx));
+            self.runs = Some(Runs::new(runs, fields, *range, *descending, wish, cx)?);
         }
         Ok(self.runs.as_mut().expect("set above"))
     }
@@ -314,6 +318,9 @@ impl Cursor for SeriesCursor {
         loop {
             if let Some(table) = self.kept.take() {
                 self.scratch = table;
+            }
+            if self.runs.is_none() && cx.budget == 0 {
+                return Ok(Poll::Yield);
             }
             let poll = self.runs(cx)?.next(cx)?;
             if poll != Poll::Rows || self.keep() {

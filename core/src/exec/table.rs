@@ -26,15 +26,24 @@ impl Table {
         self.columns.iter_mut().for_each(Column::clear);
     }
 
-    /// Forgets rows from this one on, of columns that may have one more than the times.
-    pub(super) fn truncate(&mut self, rows: usize) {
-        self.times.truncate(rows);
-        for column in &mut self.columns {
-            column.values.truncate(rows);
-            if let Some(map) = &mut column.present {
-                map.resize(rows, false);
-            }
+    /// Drops the rows that have no value in any column.
+    pub(super) fn drop_empty_rows(&mut self) {
+        if self.columns.iter().any(|column| column.present.is_none()) {
+            return;
         }
+        let lives = |row: usize| self.columns.iter().any(|column| column.is_present(row));
+        let chosen: Vec<u32> = (0..self.len()).filter(|row| lives(*row)).map(|row| row as u32).collect();
+        if chosen.len() < self.len() {
+            let mut kept = self.emptied();
+            kept.gather(&self.rows(), &chosen);
+            *self = kept;
+        }
+    }
+
+    /// No rows of the same columns.
+    pub(super) fn emptied(&self) -> Self {
+        let columns = self.columns.iter().map(|column| Column::new(column.field_type())).collect();
+        Self { times: Vec::new(), columns }
     }
 
     pub(super) fn rows(&self) -> Rows<'_> {
@@ -60,7 +69,7 @@ impl Table {
 
     /// Bytes of the values, about.
     pub(super) fn bytes(&self) -> usize {
-        self.times.len() * 8 + self.columns.iter().map(|column| column_bytes(column)).sum::<usize>()
+        self.times.len() * 8 + self.columns.iter().map(column_bytes).sum::<usize>()
     }
 }
 
@@ -81,7 +90,7 @@ pub(super) fn extend(column: &mut Column, view: View<'_>, from: usize, to: usize
     let rows = to - from;
     let source = match view {
         View::Absent => return column.extend_absent(rows),
-        View::Constant(value) => return (0..rows).for_each(|_| column.push(Some(value))),
+        View::Constant(value) => return extend_constant(column, value, rows),
         View::Column(source) => source,
     };
     match &source.present {
@@ -102,6 +111,24 @@ pub(super) fn extend(column: &mut Column, view: View<'_>, from: usize, to: usize
         (Values::Unsigned(into), Values::Unsigned(values)) => into.extend_from_slice(&values[from..to]),
         (Values::Boolean(into), Values::Boolean(values)) => into.extend_from_slice(&values[from..to]),
         (Values::String(into), Values::String(values)) => (from..to).for_each(|row| into.push(values.get(row))),
+        (into, _) => {
+            debug_assert!(false, "views have the type of their column");
+            into.extend_absent(rows);
+        }
+    }
+}
+
+fn extend_constant(column: &mut Column, value: Value<'_>, rows: usize) {
+    let len = column.len() + rows;
+    if let Some(map) = &mut column.present {
+        map.resize(len, true);
+    }
+    match (&mut column.values, value) {
+        (Values::Float(into), Value::Float(value)) => into.resize(len, value),
+        (Values::Integer(into), Value::Integer(value)) => into.resize(len, value),
+        (Values::Unsigned(into), Value::Unsigned(value)) => into.resize(len, value),
+        (Values::Boolean(into), Value::Boolean(value)) => into.resize(len, value),
+        (Values::String(into), Value::String(text)) => (0..rows).for_each(|_| into.push(text)),
         (into, _) => {
             debug_assert!(false, "views have the type of their column");
             into.extend_absent(rows);

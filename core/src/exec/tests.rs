@@ -57,7 +57,8 @@ fn part() -> impl Strategy<Value = Vec<Write>> {
                 .collect::<Vec<_>>()
         },
     );
-    let point = (0usize..4, 0i64..2500, 1u32..32, any::<u32>()).prop_map(|(s, time, mask, seed)| write(s, time, mask, seed));
+    let point =
+        (0usize..4, 0i64..2500, 1u32..32, any::<u32>()).prop_map(|(s, time, mask, seed)| write(s, time, mask, seed));
     prop_oneof![dense, prop::collection::vec(point, 1..40)]
 }
 
@@ -101,18 +102,12 @@ fn tag_is(at: usize, text: &str) -> Expr {
     binary(BinaryOp::Equal, tag, Expr::Literal(Scalar::String(text.to_owned())))
 }
 
-const ALL_CALLS: [Function; 7] = [
-    Function::Count,
-    Function::Sum,
-    Function::Mean,
-    Function::Min,
-    Function::Max,
-    Function::First,
-    Function::Last,
-];
+const ALL_CALLS: [Function; 7] =
+    [Function::Count, Function::Sum, Function::Mean, Function::Min, Function::Max, Function::First, Function::Last];
 
 fn all_calls(fields: &[&str]) -> Vec<Call> {
-    let typed = fields.iter().enumerate().map(|(at, name)| (at, FIELDS.iter().find(|field| field.0 == *name).unwrap().1));
+    let typed =
+        fields.iter().enumerate().map(|(at, name)| (at, FIELDS.iter().find(|field| field.0 == *name).unwrap().1));
     typed
         .flat_map(|(at, field_type)| {
             let taken = ALL_CALLS.iter().filter(move |function| function.result(field_type).is_some());
@@ -201,8 +196,14 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
     };
     let map = Node::Map(Box::new(map));
     plans.push(map.clone());
-    plans.push(aggregated(aggregate(map, GroupBy::Nothing, every.clone(), vec![call(Function::Sum, 0), call(Function::Min, 1)])));
-    let calls = vec![call(Function::Mean, 0), call(Function::Last, 1), call(Function::Count, 2), call(Function::Sum, 1)];
+    plans.push(aggregated(aggregate(
+        map,
+        GroupBy::Nothing,
+        every.clone(),
+        vec![call(Function::Sum, 0), call(Function::Min, 1)],
+    )));
+    let calls =
+        vec![call(Function::Mean, 0), call(Function::Last, 1), call(Function::Count, 2), call(Function::Sum, 1)];
     let filled = Fill {
         input: aggregated(aggregate(node(scan(&["f", "i", "b"], &[])), tags(&["host"]), every.clone(), calls)),
         first: seed.is_multiple_of(2).then_some(40),
@@ -222,7 +223,8 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
     plans.push(Node::Order(Box::new(Order { input: filled.clone(), descending: true })));
     plans.push(Node::Union(vec![filled, node(scan(&["b"], &[]))]));
     // Two stages: buckets of each series, then over the series.
-    let inner = aggregated(aggregate(node(scan(&["f"], &[])), GroupBy::AllTags, every.clone(), vec![call(Function::Max, 0)]));
+    let inner =
+        aggregated(aggregate(node(scan(&["f"], &[])), GroupBy::AllTags, every.clone(), vec![call(Function::Max, 0)]));
     for function in [Function::Sum, Function::Mean, Function::Min] {
         plans.push(Node::Across(Box::new(Across { input: inner.clone(), function, name: "all".to_owned() })));
     }

@@ -58,6 +58,7 @@ impl Host {
                 Action::Delete { .. } => 'd',
                 Action::Run { .. } => 'r',
                 Action::Ack { .. } => 'k',
+                Action::Publish { .. } => unreachable!("nobody follows"),
             };
             self.trace.push(letter);
             let fails = self.failing.contains(letter);
@@ -66,6 +67,7 @@ impl Host {
                     acks.push((write, outcome));
                     continue;
                 }
+                Action::Publish { .. } => continue,
                 Action::Run { id, job } => Event::JobDone(id, job.run()),
                 Action::Append { id, file, bytes } => {
                     // What fails leaves a part behind.

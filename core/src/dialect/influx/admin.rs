@@ -9,10 +9,7 @@ pub(super) fn command(statement: &Statement) -> Result<Option<Command>, Statemen
     Ok(Some(match statement {
         Statement::CreateDatabase { name, policy } => Command::CreateDatabase {
             name: name.clone(),
-            policy: policy
-                .as_ref()
-                .map(|first| options(&first.options, first.name.clone()))
-                .transpose()?,
+            policy: policy.as_ref().map(|first| options(&first.options, first.name.clone())).transpose()?,
         },
         Statement::DropDatabase { name } => Command::DropDatabase { name: name.clone() },
         Statement::CreateRetentionPolicy { name, database, options: given, default } => Command::CreatePolicy {

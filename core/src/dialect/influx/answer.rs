@@ -193,10 +193,11 @@ impl Answer {
         self.series_apart = true;
     }
 
-    /// Rows of a series: of the last one when name and tags are the same, else of another.
-    pub(super) fn part(&mut self, part: &Part) {
+    /// Rows of a series, beginning with `from`: of the last one when name and tags are the same, else of another. Stops
+    /// when `enough` bytes wait to be taken, and answers which row is next.
+    pub(super) fn part(&mut self, part: &Part, from: usize, enough: usize) -> usize {
         if self.full {
-            return;
+            return part.rows();
         }
         let same = self.series.as_ref().is_some_and(|(name, tags)| *name == part.name && *tags == part.tags);
         if !same {
@@ -207,11 +208,14 @@ impl Answer {
             self.open_result();
             self.open_series(part);
         }
-        for row in 0..part.rows() {
+        for row in from..part.rows() {
             if self.row_limit > 0 && self.rows == self.row_limit {
                 self.close_series(true);
                 self.full = true;
-                return;
+                return part.rows();
+            }
+            if self.encoder.len() >= enough {
+                return row;
             }
             if self.chunk.is_some_and(|size| self.chunk_rows == size && !self.series_apart) {
                 self.close_series(true);
@@ -223,6 +227,7 @@ impl Answer {
             self.rows += 1;
             self.chunk_rows += 1;
         }
+        part.rows()
     }
 
     /// The statement's result ends.

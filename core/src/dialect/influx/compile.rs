@@ -37,7 +37,8 @@ pub(super) struct Compiled {
 
 /// The plan of a SELECT; `None` when it cannot have rows: nothing it names exists.
 pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Compiled>, StatementError> {
-    for (unsupported, what) in [(select.target.is_some(), "SELECT INTO"), (select.zone.is_some(), "tz()")] {
+    let zone = select.zone.as_deref().is_some_and(|zone| !matches!(zone, "" | "UTC"));
+    for (unsupported, what) in [(select.target.is_some(), "SELECT INTO"), (zone, "tz()")] {
         if unsupported {
             return Err(StatementError::Unsupported(what.to_owned()));
         }
@@ -74,8 +75,9 @@ pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Co
     let descending = select.order.is_some_and(|order| order.descending);
     let query = Compiler { select, schema: &schema, columns, fields, names, by, bounds, interval, descending };
     let scans = query.scans(predicate, range);
-    let rows = if shape.calls == 0 { Some(query.raw(scans)) } else { query.aggregated(scans)? };
-    Ok(rows.map(|rows| Compiled { plan: query.paged(rows), columns: query.names }))
+    let raw = shape.calls == 0;
+    let rows = if raw { Some(query.raw(scans)) } else { query.aggregated(scans)? };
+    Ok(rows.map(|rows| Compiled { plan: query.paged(rows, raw), columns: query.names }))
 }
 
 /// The limit on buckets, before any is made.
@@ -90,10 +92,7 @@ fn check_buckets(bounds: Bounds, interval: Option<Interval>, allowed: u64) -> Re
 }
 
 /// The tags to group by, and those of them that `*` leaves out: `None` when it leaves out all tags.
-fn group_by(
-    dimensions: &[Expr],
-    schema: &Schema<'_>,
-) -> Result<(GroupBy, Option<Vec<String>>), StatementError> {
+fn group_by(dimensions: &[Expr], schema: &Schema<'_>) -> Result<(GroupBy, Option<Vec<String>>), StatementError> {
     let mut tags = Vec::new();
     let mut open = false;
     for dimension in dimensions {
@@ -133,18 +132,23 @@ struct Compiler<'a> {
 impl Compiler<'_> {
     /// A scan of every place. Most queries read one.
     fn scans(&self, predicate: Option<plan::Expr>, range: TimeRange) -> Node {
-        let mut scans: Vec<_> = self.schema.places.iter().map(|place| {
-            Node::Scan(Box::new(plan::Scan {
-                database: place.database.name.clone(),
-                policy: Some(place.policy.name.clone()),
-                measurements: Measurements::Named(place.measurements.clone()),
-                fields: self.columns.fields.clone(),
-                tags: self.columns.tags.clone(),
-                predicate: predicate.clone(),
-                range,
-                descending: self.descending,
-            }))
-        }).collect();
+        let mut scans: Vec<_> = self
+            .schema
+            .places
+            .iter()
+            .map(|place| {
+                Node::Scan(Box::new(plan::Scan {
+                    database: place.database.name.clone(),
+                    policy: Some(place.policy.name.clone()),
+                    measurements: Measurements::Named(place.measurements.clone()),
+                    fields: self.columns.fields.clone(),
+                    tags: self.columns.tags.clone(),
+                    predicate: predicate.clone(),
+                    range,
+                    descending: self.descending,
+                }))
+            })
+            .collect();
         if scans.len() == 1 { scans.remove(0) } else { Node::Union(scans) }
     }
 
@@ -242,13 +246,11 @@ impl Compiler<'_> {
         let of_call = |(function, argument): &(Function, FieldType)| {
             let result = function.result(*argument).unwrap_or(FieldType::Float);
             match fill {
-                Fill::Null if *function == Function::Count => FillWith::Value(Scalar::Integer(0)),
+                Fill::Null if *function == Function::Count => FillWith::ValueIfAny(Scalar::Integer(0)),
                 Fill::Null | Fill::None => FillWith::Null,
                 Fill::Previous => FillWith::Previous,
                 Fill::Linear => FillWith::Linear,
-                Fill::Integer(_) | Fill::Float(_) => {
-                    self.fill_number(result).map_or(FillWith::Null, FillWith::Value)
-                }
+                Fill::Integer(_) | Fill::Float(_) => self.fill_number(result).map_or(FillWith::Null, FillWith::Value),
             }
         };
         let beside = if fill == Fill::Previous { FillWith::Previous } else { FillWith::Null };
@@ -279,9 +281,13 @@ impl Compiler<'_> {
         Node::Map(Box::new(plan::Map { input, columns: columns.collect(), drop_empty: false }))
     }
 
-    /// Pages, and the order of series. `SOFFSET` without `SLIMIT` gives nothing, as in InfluxDB.
-    fn paged(&self, input: Node) -> Node {
-        let Select { limit, offset, slimit, soffset, .. } = *self.select;
+    /// Pages, and the order of series. `SOFFSET` without `SLIMIT` gives nothing, as in InfluxDB, and `OFFSET` without
+    /// `LIMIT` one row of points that are not aggregated.
+    fn paged(&self, input: Node, raw: bool) -> Node {
+        let Select { mut limit, offset, slimit, soffset, .. } = *self.select;
+        if raw && limit == 0 && offset > 0 {
+            limit = 1;
+        }
         let mut node = input;
         if [limit, offset, slimit, soffset].iter().any(|number| *number > 0) {
             node = Node::Limit(Box::new(plan::Limit {

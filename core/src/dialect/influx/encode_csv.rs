@@ -35,9 +35,11 @@ impl Encoder for Csv {
     }
 
     fn begin_series(&mut self, part: &Part) {
-        if self.header.as_ref().is_none_or(|(statement, columns)| {
-            *statement != self.statement || **columns != *part.columns
-        }) {
+        if self
+            .header
+            .as_ref()
+            .is_none_or(|(statement, columns)| *statement != self.statement || **columns != *part.columns)
+        {
             if self.header.is_some() {
                 self.out.push(b'\n');
             }
@@ -122,9 +124,8 @@ fn tags_text(tags: &[(String, String)]) -> String {
 
 /// A cell, quoted where Go's `encoding/csv` quotes: a comma, quote or line break inside, a blank in front, or `\.`.
 fn write_cell(text: &str, out: &mut Vec<u8>) {
-    let quoted = text == "\\."
-        || text.contains([',', '"', '\r', '\n'])
-        || text.chars().next().is_some_and(char::is_whitespace);
+    let quoted =
+        text == "\\." || text.contains([',', '"', '\r', '\n']) || text.chars().next().is_some_and(char::is_whitespace);
     if !quoted {
         out.extend_from_slice(text.as_bytes());
         return;

@@ -236,10 +236,20 @@ impl Encoder for MsgPack {
         self.done
     }
 
+    /// The finished documents. What is open stays, and with it the places to patch.
     fn take(&mut self) -> Vec<u8> {
-        debug_assert_eq!(self.done, self.out.len(), "taken between documents");
+        let open = self.out.split_off(self.done);
+        for at in [
+            &mut self.results.at,
+            &mut self.result.at,
+            &mut self.series_list.at,
+            &mut self.series.at,
+            &mut self.values.at,
+        ] {
+            *at = at.saturating_sub(self.done);
+        }
         self.done = 0;
-        std::mem::take(&mut self.out)
+        std::mem::replace(&mut self.out, open)
     }
 
     fn discard(&mut self) {
@@ -266,16 +276,14 @@ fn write_str(text: &str, out: &mut Vec<u8>) {
 
 /// The length of an array or a map: in the first byte up to 15, else in two or four bytes.
 fn write_len(len: usize, fix: u8, wide: u8, out: &mut Vec<u8>) {
-    match len {
-        ..16 => out.push(fix | len as u8),
-        ..0x1_0000 => {
-            out.push(wide);
-            out.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(wide + 1);
-            out.extend(u32::try_from(len).expect("limits keep columns and tags far below 2^32").to_be_bytes());
-        }
+    if len < 16 {
+        out.push(fix | len as u8);
+    } else if let Ok(len) = u16::try_from(len) {
+        out.push(wide);
+        out.extend(len.to_be_bytes());
+    } else {
+        out.push(wide + 1);
+        out.extend(u32::try_from(len).expect("limits keep columns and tags far below 2^32").to_be_bytes());
     }
 }
 
@@ -300,21 +308,19 @@ fn write_int(value: i64, out: &mut Vec<u8>) {
 }
 
 fn write_uint(value: u64, out: &mut Vec<u8>) {
-    match value {
-        ..0x80 => out.push(value as u8),
-        ..0x100 => out.extend([0xcc, value as u8]),
-        ..0x1_0000 => {
-            out.push(0xcd);
-            out.extend((value as u16).to_be_bytes());
-        }
-        ..0x1_0000_0000 => {
-            out.push(0xce);
-            out.extend((value as u32).to_be_bytes());
-        }
-        _ => {
-            out.push(0xcf);
-            out.extend(value.to_be_bytes());
-        }
+    if value < 0x80 {
+        out.push(value as u8);
+    } else if let Ok(value) = u8::try_from(value) {
+        out.extend([0xcc, value]);
+    } else if let Ok(value) = u16::try_from(value) {
+        out.push(0xcd);
+        out.extend(value.to_be_bytes());
+    } else if let Ok(value) = u32::try_from(value) {
+        out.push(0xce);
+        out.extend(value.to_be_bytes());
+    } else {
+        out.push(0xcf);
+        out.extend(value.to_be_bytes());
     }
 }
 

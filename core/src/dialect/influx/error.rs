@@ -33,19 +33,14 @@ pub(super) enum RequestError {
     BucketWithoutDatabase(String),
     #[error("bucket name \"{0}\" is in db/rp form but has an empty database")]
     BucketEmptyDatabase(String),
-    /// No line of a body was a point: what was wrong with each, joined by line feeds.
+    /// What of a body was not stored, as line protocol words it.
     #[error("{0}")]
-    Lines(String),
-    /// Some points were stored.
-    #[error("partial write: {reason} dropped={dropped}")]
-    Partial { reason: String, dropped: u64 },
+    Points(String),
     #[error("{}", write_error(.0))]
     Write(WriteError),
     /// An answer that its format cannot express.
     #[error("json: unsupported value: {0}")]
     Unprintable(&'static str),
-    #[error("{0}")]
-    Limit(Exceeded),
     /// The host could not take the body.
     #[error("{why}")]
     Body { status: u16, why: String },
@@ -60,7 +55,7 @@ impl RequestError {
             | Self::Write(WriteError::DatabaseNotFound(_)) => 404,
             Self::Write(WriteError::Overloaded) => 503,
             Self::Write(_) => 500,
-            Self::Unprintable(_) | Self::Limit(_) => 200,
+            Self::Unprintable(_) => 200,
             Self::Body { status, .. } => *status,
             _ => 400,
         }

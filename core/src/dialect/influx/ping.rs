@@ -28,7 +28,9 @@ pub(super) fn status(call: Call) -> Box<dyn Exchange> {
 
 /// The preflight of a browser.
 pub(super) fn options(call: Call) -> Box<dyn Exchange> {
-    head::empty(&call, 200)
+    let mut headers = head::headers(&call, head::JSON);
+    headers.retain(|(name, _)| name != "Content-Type");
+    Box::new(Reply::new(200, headers, ""))
 }
 
 pub(super) fn health(call: Call) -> Box<dyn Exchange> {

@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::store::{Snapshot, WriteError, Written};
 use crate::time::Timestamp;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes of an answer that leave together.
@@ -55,7 +56,10 @@ pub(super) struct Context<'a> {
 #[derive(Debug)]
 pub(super) enum Work {
     /// The whole result. `apart`: each series is a result of its own when chunked.
-    Parts { parts: Vec<Part>, apart: bool },
+    Parts {
+        parts: Vec<Part>,
+        apart: bool,
+    },
     Select(Box<Compiled>),
     Command(Command),
 }
@@ -145,6 +149,9 @@ struct Query {
     /// The statement that runs, or is next.
     at: usize,
     answer: Answer,
+    /// Rows on their way into the answer, and the next of the first.
+    queue: VecDeque<Part>,
+    row: usize,
     head: Option<Head>,
     /// `async=true`: everything runs, nothing is told.
     silent: bool,
@@ -157,7 +164,12 @@ struct Query {
 enum State {
     /// Begin statement `at`.
     Next,
-    Running { task: Box<QueryTask>, columns: Arc<[String]> },
+    Running {
+        task: Box<QueryTask>,
+        columns: Arc<[String]>,
+    },
+    /// All rows of the statement are in the queue.
+    Shown,
     /// A command is with the store.
     Waiting,
     /// All is in the answer but what is left of it to send.
@@ -182,6 +194,8 @@ impl Query {
             statements,
             at: 0,
             answer,
+            queue: VecDeque::new(),
+            row: 0,
             silent,
             sent: false,
             state: State::Next,
@@ -209,8 +223,8 @@ impl Query {
                 if apart {
                     self.answer.keep_series_apart();
                 }
-                parts.iter().for_each(|part| self.answer.part(part));
-                self.end_statement(None);
+                self.queue.extend(parts);
+                self.state = State::Shown;
             }
             Ok(Work::Select(compiled)) => {
                 match QueryTask::new(compiled.plan, self.call.snapshot.clone(), &self.call.config.limits) {
@@ -251,22 +265,34 @@ impl Query {
         self.at = self.statements.len();
     }
 
+    /// Encodes rows until a chunk is full.
+    fn encode(&mut self) {
+        while let Some(part) = self.queue.front() {
+            self.row = self.answer.part(part, self.row, CHUNK_BYTES);
+            if self.row < part.rows() {
+                return;
+            }
+            self.queue.pop_front();
+            self.row = 0;
+        }
+        if self.answer.is_full() {
+            self.end_statement(None);
+        }
+    }
+
     fn run(&mut self, budget: Budget) -> Option<Turn> {
         let State::Running { task, columns } = &mut self.state else { return None };
         match task.step(budget) {
             Ok(Step::Need(ranges)) => return Some(Turn::Read(ranges)),
             Ok(Step::Yield) => return Some(Turn::Yield),
             Ok(Step::Frame(frame)) => {
-                self.answer.part(&Part {
+                self.queue.push_back(Part {
                     name: frame.name,
                     tags: frame.tags,
                     columns: Arc::clone(columns),
                     times: Some(frame.times),
                     values: frame.columns.into_iter().map(|column| column.column).collect(),
                 });
-                if self.answer.is_full() {
-                    self.end_statement(None);
-                }
             }
             Ok(Step::Done(stats)) => {
                 self.stats.add(&stats);
@@ -282,6 +308,7 @@ impl Query {
         if let Some(number) = self.answer.unprintable()
             && !self.sent
         {
+            self.queue.clear();
             self.answer.replace(&RequestError::Unprintable(number).to_string());
             self.state = State::Finished;
         }
@@ -303,6 +330,14 @@ impl Exchange for Query {
                 }
             }
             let turn = match &self.state {
+                _ if !self.queue.is_empty() => {
+                    self.encode();
+                    None
+                }
+                State::Shown => {
+                    self.end_statement(None);
+                    None
+                }
                 State::Next => self.begin_statement(),
                 State::Running { .. } => self.run(budget),
                 State::Waiting => Some(Turn::Yield),

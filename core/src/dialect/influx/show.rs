@@ -278,9 +278,9 @@ impl<'a> Request<'a> {
 
     fn policy(&self, name: Option<&str>) -> Result<&'a Arc<Policy>, StatementError> {
         let name = name.or(self.context.policy);
-        self.database.policy(name).ok_or_else(|| {
-            StatementError::PolicyNotFound(name.unwrap_or(&self.database.default_policy).to_owned())
-        })
+        self.database
+            .policy(name)
+            .ok_or_else(|| StatementError::PolicyNotFound(name.unwrap_or(&self.database.default_policy).to_owned()))
     }
 
     fn series_counts(&self) -> Result<Vec<Part>, StatementError> {

@@ -91,15 +91,12 @@ fn write(mut call: Call, database: String, policy: Option<String>, precision: Pr
 
 /// What is answered to a body of which `written` came to be stored.
 fn verdict(call: &Call, parsed: &Outcome, written: &Written) -> Box<dyn Exchange> {
-    let dropped = written.dropped + parsed.refused as u64;
-    let refused = written.refusal.as_ref().map(refusal).or_else(|| parsed.refusal.clone());
-    let error = match refused {
-        Some(reason) => RequestError::Partial { reason, dropped },
-        None if parsed.failed == 0 => return head::empty(call, 204),
-        None if parsed.points == 0 => RequestError::Lines(parsed.errors.clone()),
-        None => RequestError::Partial { reason: parsed.errors.clone(), dropped },
-    };
-    head::error(call, &error)
+    let reason = written.refusal.as_ref().map(refusal);
+    let dropped = reason.as_deref().map(|reason| (reason, usize::try_from(written.dropped).unwrap_or(usize::MAX)));
+    match parsed.error(dropped) {
+        Some(text) => head::error(call, &RequestError::Points(text)),
+        None => head::empty(call, 204),
+    }
 }
 
 /// Points on their way to the store.
@@ -111,11 +108,7 @@ struct Write {
 }
 
 enum State {
-    Ready {
-        database: String,
-        policy: Option<String>,
-        batch: Box<WriteBatch>,
-    },
+    Ready { database: String, policy: Option<String>, batch: Box<WriteBatch> },
     Waiting,
     Answering(Box<dyn Exchange>),
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 type Row = (i64, Vec<Option<Scalar>>);
 
-/// `tag_keys` are all of the database.
+/// The series of a database, and every write to it in order.
 pub(super) struct Naive<'a> {
     pub(super) series: &'a [SeriesKey],
     pub(super) writes: &'a [Write],
@@ -62,12 +62,13 @@ impl Naive<'_> {
             }
             Node::Limit(limit) => page(limit, self.node(&limit.input)),
             Node::Union(inputs) => {
-                let all = inputs.iter().enumerate().flat_map(|(input, node)| {
-                    self.node(node).into_iter().map(move |group| Group { input, ..group })
-                });
+                let all = inputs
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(input, node)| self.node(node).into_iter().map(move |group| Group { input, ..group }));
                 all.collect()
             }
-            Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
+            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
         }
     }
 
@@ -159,12 +160,8 @@ impl Naive<'_> {
         for row in groups.into_iter().flat_map(|group| group.rows) {
             times.entry(row.0).or_default().push(row);
         }
-        let call = |argument: usize| Call {
-            function: node.function,
-            argument,
-            output: String::new(),
-            carried: Vec::new(),
-        };
+        let call =
+            |argument: usize| Call { function: node.function, argument, output: String::new(), carried: Vec::new() };
         let value = |rows: &[Row], at| aggregate(&call(at), rows).map(|(_, value)| value);
         let rows = times
             .into_iter()
@@ -221,8 +218,9 @@ fn bucket_of(bucket: &Bucket, time: i64) -> Option<i64> {
             let part = (time - start).checked_div_euclid(step)?;
             (0..*count as i64).contains(&part).then_some(part)
         }
-        Bucket::Edges(edges) => (0..edges.len() as i64 - 1)
-            .find(|at| (edges[*at as usize]..edges[*at as usize + 1]).contains(&time)),
+        Bucket::Edges(edges) => {
+            (0..edges.len() as i64 - 1).find(|at| (edges[*at as usize]..edges[*at as usize + 1]).contains(&time))
+        }
     }
 }
 
@@ -244,15 +242,19 @@ fn aggregate(call: &Call, rows: &[Row]) -> Option<(Option<Row>, Scalar)> {
     };
     let count = there.len();
     let first = there.first()?.1;
-    let integers = || there.iter().map(|(_, value)| match value {
-        Scalar::Integer(value) => i128::from(*value),
-        Scalar::Unsigned(value) => i128::from(*value),
-        _ => panic!("a number"),
-    });
-    let floats = || there.iter().map(|(_, value)| match value {
-        Scalar::Float(value) => *value,
-        _ => panic!("a float"),
-    });
+    let integers = || {
+        there.iter().map(|(_, value)| match value {
+            Scalar::Integer(value) => i128::from(*value),
+            Scalar::Unsigned(value) => i128::from(*value),
+            _ => panic!("a number"),
+        })
+    };
+    let floats = || {
+        there.iter().map(|(_, value)| match value {
+            Scalar::Float(value) => *value,
+            _ => panic!("a float"),
+        })
+    };
     let is_float = first.field_type() == FieldType::Float;
     match call.function {
         Function::Count => return Some((None, Scalar::Integer(count as i64))),
@@ -317,7 +319,8 @@ fn filled(fill: &Fill, group: Group) -> Group {
             out[at].1[column] = match with {
                 FillWith::Null => None,
                 FillWith::Previous => previous.and_then(|previous| before[previous].clone()),
-                FillWith::Value(value) | FillWith::ValueIfAny(value) => before.iter().flatten().next().and_then(|kind| cast(value, kind.field_type())),
+                FillWith::ValueIfAny(_) if before.iter().all(Option::is_none) => None,
+                FillWith::Value(value) | FillWith::ValueIfAny(value) => Some(value.clone()),
                 FillWith::Linear => previous.zip(next).and_then(|(previous, next)| {
                     let number = |at: usize| match cast(before[at].as_ref()?, FieldType::Float) {
                         Some(Scalar::Float(value)) => Some(value),
@@ -365,7 +368,7 @@ pub(super) fn eval(expr: &Expr, row: &[Option<Scalar>]) -> Option<Scalar> {
     match expr {
         Expr::Column(at) => row[*at].clone(),
         Expr::Literal(value) => Some(value.clone()),
-        Expr::OrElse { value, other } => eval(value, row).or(Some(other.clone())),
+        Expr::OrElse { value, other } => Some(eval(value, row).unwrap_or_else(|| other.clone())),
         Expr::Cast { value, to } => cast(&eval(value, row)?, *to),
         Expr::Matches { text, regex, negated, absent_is_empty } => {
             let text = match eval(text, row) {

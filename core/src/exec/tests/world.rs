@@ -6,7 +6,6 @@ use crate::index::{IndexWriter, SeriesId};
 use crate::limits::Limits;
 use crate::model::{Column, SeriesKey};
 use crate::plan::{Node, Scalar};
-use crate::store::block::BlockEntry;
 use crate::store::blockfile::{BlockFileWriter, FileIndex, FileMeta};
 use crate::store::layout::FileName;
 use crate::store::memtable::{Chunk, FrozenMemtable};
@@ -37,7 +36,7 @@ pub(super) struct Group {
 /// A database `db` with one policy, and the bytes of its files.
 pub(super) struct World {
     pub(super) snapshot: Snapshot,
-    files: BTreeMap<FileName, Bytes>,
+    pub(super) files: BTreeMap<FileName, Bytes>,
 }
 
 /// Where a part of the writes goes.
@@ -60,13 +59,8 @@ impl World {
         let mut shards = Vec::new();
         for number in 0..=last {
             let range = TimeRange::new(number * SHARD, (number + 1) * SHARD - 1);
-            let mut shard = Shard {
-                id: number as u64,
-                range,
-                files: Vec::new(),
-                memtables: Vec::new(),
-                fields: Arc::default(),
-            };
+            let mut shard =
+                Shard { id: number as u64, range, files: Vec::new(), memtables: Vec::new(), fields: Arc::default() };
             for (sequence, (place, writes)) in parts.iter().enumerate() {
                 let mut chunks: BTreeMap<usize, Chunk> = BTreeMap::new();
                 for write in writes.iter().filter(|write| range.contains(write.time)) {
@@ -108,14 +102,8 @@ impl World {
             }
             shards.push(Arc::new(shard));
         }
-        let policy = Policy {
-            id: 1,
-            name: "rp".to_owned(),
-            duration: 0,
-            shard_duration: SHARD,
-            replication: 1,
-            shards,
-        };
+        let policy =
+            Policy { id: 1, name: "rp".to_owned(), duration: 0, shard_duration: SHARD, replication: 1, shards };
         let database = Database {
             id: 1,
             name: "db".to_owned(),
@@ -170,13 +158,6 @@ impl World {
                 }
             }
         }
-    }
-
-    pub(super) fn entries(&self) -> Vec<BlockEntry> {
-        let shards = &self.snapshot.databases[0].policies[0].shards;
-        let files = shards.iter().flat_map(|shard| &shard.files);
-        let slots = files.flat_map(|file| (0..file.index.series_count()).map(move |slot| (file, slot)));
-        slots.flat_map(|(file, slot)| file.index.blocks(slot).unwrap().map(Result::unwrap)).collect()
     }
 }
 

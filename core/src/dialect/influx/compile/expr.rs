@@ -236,9 +236,23 @@ fn combine(left: Operand, op: Op, right: Operand) -> Operand {
     };
     // Only numbers have an order; texts and truths can be equal.
     let comparable = one.is_number() && two.is_number() || fits && (one == two || one.is_text() && two.is_text());
+    let (left, right) = (left.expr, right.expr);
+    let (left, right) = (never(op, left, &right), right);
+    let (left, right) = (left.clone(), never(op, right, &left));
     Operand {
-        expr: if comparable { binary(op, left.expr, right.expr) } else { truth(false) },
+        expr: if comparable { binary(op, left, right) } else { truth(false) },
         kind: OperandKind::Typed(FieldType::Boolean),
+    }
+}
+
+/// A side that, where it is absent, is unequal to a boolean literal on the other side, or equal when that is asked
+/// about: the plan would take it for `false`.
+fn never(op: BinaryOp, side: plan::Expr, other: &plan::Expr) -> plan::Expr {
+    match (op, other) {
+        (BinaryOp::Equal | BinaryOp::NotEqual, plan::Expr::Literal(Scalar::Boolean(literal))) => {
+            plan::Expr::OrElse { value: Box::new(side), other: Scalar::Boolean((op == BinaryOp::NotEqual) == *literal) }
+        }
+        _ => side,
     }
 }
 
@@ -246,7 +260,23 @@ fn combine(left: Operand, op: Op, right: Operand) -> Operand {
 pub(super) fn is_mathematics(name: &str) -> bool {
     matches!(
         name,
-        "abs" | "acos" | "asin" | "atan" | "atan2" | "ceil" | "cos" | "exp" | "floor" | "ln" | "log" | "log2" | "log10"
-            | "pow" | "round" | "sin" | "sqrt" | "tan"
+        "abs"
+            | "acos"
+            | "asin"
+            | "atan"
+            | "atan2"
+            | "ceil"
+            | "cos"
+            | "exp"
+            | "floor"
+            | "ln"
+            | "log"
+            | "log2"
+            | "log10"
+            | "pow"
+            | "round"
+            | "sin"
+            | "sqrt"
+            | "tan"
     )
 }

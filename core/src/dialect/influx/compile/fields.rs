@@ -32,12 +32,33 @@ fn function(name: &str) -> Result<Function, StatementError> {
         "max" => Function::Max,
         "first" => Function::First,
         "last" => Function::Last,
-        "median" | "mode" | "stddev" | "spread" | "integral" | "distinct" | "percentile" | "top" | "bottom" | "sample"
-        | "derivative" | "non_negative_derivative" | "difference" | "non_negative_difference" | "cumulative_sum"
-        | "moving_average" | "elapsed" | "holt_winters" | "holt_winters_with_fit" | "exponential_moving_average"
-        | "double_exponential_moving_average" | "triple_exponential_moving_average"
-        | "triple_exponential_derivative" | "relative_strength_index" | "chande_momentum_oscillator"
-        | "kaufmans_efficiency_ratio" | "kaufmans_adaptive_moving_average" => {
+        "median"
+        | "mode"
+        | "stddev"
+        | "spread"
+        | "integral"
+        | "distinct"
+        | "percentile"
+        | "top"
+        | "bottom"
+        | "sample"
+        | "derivative"
+        | "non_negative_derivative"
+        | "difference"
+        | "non_negative_difference"
+        | "cumulative_sum"
+        | "moving_average"
+        | "elapsed"
+        | "holt_winters"
+        | "holt_winters_with_fit"
+        | "exponential_moving_average"
+        | "double_exponential_moving_average"
+        | "triple_exponential_moving_average"
+        | "triple_exponential_derivative"
+        | "relative_strength_index"
+        | "chande_momentum_oscillator"
+        | "kaufmans_efficiency_ratio"
+        | "kaufmans_adaptive_moving_average" => {
             return Err(StatementError::Unsupported(format!("{name}()")));
         }
         _ if is_mathematics(name) => return Err(StatementError::Unsupported(format!("{name}()"))),
@@ -334,8 +355,7 @@ fn result_type(
     text: &dyn Fn() -> String,
 ) -> Result<Type, StatementError> {
     use FieldType::{Boolean, Float, Integer, Unsigned};
-    let incompatible =
-        || Err(StatementError::Types { expression: text(), left: one.name(), right: two.name() });
+    let incompatible = || Err(StatementError::Types { expression: text(), left: one.name(), right: two.name() });
     let bits = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
     let (Type::Field(left), Type::Field(right)) = (one, two) else { return incompatible() };
     match (left, right) {

@@ -4,7 +4,6 @@ use super::super::ast::{Cast, Measurement, NameMatch, Source};
 use super::super::error::StatementError;
 use super::super::query::Context;
 use super::expr::regex;
-use crate::index::{MeasurementIndex, SeriesId};
 use crate::store::snapshot::{Database, Policy, Shard};
 use crate::time::TimeRange;
 use crate::value::FieldType;
@@ -22,10 +21,13 @@ pub(super) struct Named<'a> {
 
 /// The databases of the sources.
 pub(super) fn resolve<'a>(sources: &[Source], context: &Context<'a>) -> Result<Vec<Named<'a>>, StatementError> {
-    sources.iter().map(|source| match source {
-        Source::Measurement(measurement) => resolve_one(measurement, context),
-        Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),
-    }).collect()
+    sources
+        .iter()
+        .map(|source| match source {
+            Source::Measurement(measurement) => resolve_one(measurement, context),
+            Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),
+        })
+        .collect()
 }
 
 fn resolve_one<'a>(measurement: &Measurement, context: &Context<'a>) -> Result<Named<'a>, StatementError> {
@@ -90,7 +92,8 @@ impl<'a> Schema<'a> {
                 StatementError::PolicyNotFound(name.to_owned())
             })?;
             let shards: Vec<_> = policy.shards_in(range).collect();
-            let known: BTreeSet<&str> = shards.iter().flat_map(|shard| shard.fields.keys()).map(String::as_str).collect();
+            let known: BTreeSet<&str> =
+                shards.iter().flat_map(|shard| shard.fields.keys()).map(String::as_str).collect();
             let names: Vec<&str> = match &source.name {
                 NameMatch::Name(name) => known.get(name.as_str()).copied().into_iter().collect(),
                 NameMatch::Regex(pattern) => {
@@ -107,11 +110,7 @@ impl<'a> Schema<'a> {
             let names = names.into_iter().map(str::to_owned);
             match schema.places.iter_mut().find(same) {
                 Some(place) => place.measurements.extend(names),
-                None => schema.places.push(Place {
-                    database: source.database,
-                    policy,
-                    measurements: names.collect(),
-                }),
+                None => schema.places.push(Place { database: source.database, policy, measurements: names.collect() }),
             }
         }
         Ok(schema)
@@ -121,11 +120,9 @@ impl<'a> Schema<'a> {
         for (field, field_type) in shards.iter().filter_map(|shard| shard.fields.get(measurement)).flatten() {
             self.fields.entry(field.clone()).or_default().insert(*field_type);
         }
-        let Some(index) = database.index.measurement(measurement) else { return };
-        for key in index.tag_keys() {
-            if !self.tags.contains(key) && has_tag(index, key, shards) {
-                self.tags.insert(key.to_owned());
-            }
+        // As in InfluxDB, the tags are those of the whole database, not of the shards.
+        if let Some(index) = database.index.measurement(measurement) {
+            self.tags.extend(index.tag_keys().map(str::to_owned));
         }
     }
 
@@ -149,16 +146,4 @@ impl<'a> Schema<'a> {
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, FieldType)> {
         self.fields.iter().filter_map(|(name, types)| Some((name.as_str(), *types.first()?)))
     }
-}
-
-/// Whether any series with the tag has points in the shards. The first series looked at nearly always has.
-fn has_tag(index: &MeasurementIndex, key: &str, shards: &[&Arc<Shard>]) -> bool {
-    index.tag_values(key).any(|value| {
-        index.with_tag(key, value).iter().any(|series| shards.iter().any(|shard| holds(shard, *series)))
-    })
-}
-
-fn holds(shard: &Shard, series: SeriesId) -> bool {
-    shard.files.iter().any(|file| file.slots.contains_key(&series))
-        || shard.memtables.iter().any(|memtable| !memtable.chunks(series).is_empty())
 }

@@ -27,7 +27,11 @@ impl Bounds {
 
 /// Takes the comparisons with `time` out of a condition and intersects them, whether AND or OR joins them. What is left
 /// is the condition on points, `None` when nothing is.
-pub(in crate::dialect::influx) fn split(condition: &Expr, now: Timestamp, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
+pub(in crate::dialect::influx) fn split(
+    condition: &Expr,
+    now: Timestamp,
+    bounds: &mut Bounds,
+) -> Result<Option<Expr>, StatementError> {
     match condition {
         Expr::Paren(inner) => Ok(split(inner, now, bounds)?.map(|inner| Expr::Paren(Box::new(inner)))),
         Expr::Boolean(_) => Ok(Some(condition.clone())),
@@ -160,9 +164,8 @@ fn combine<'a>(left: Constant<'a>, op: BinaryOp, right: Constant<'a>) -> Result<
     if !add && op != BinaryOp::Subtract {
         return Ok(match (left, op, right) {
             (Integer(left), BinaryOp::Multiply, Integer(right)) => Integer(left.wrapping_mul(right)),
-            (Duration(left), BinaryOp::Multiply, Integer(right)) | (Integer(left), BinaryOp::Multiply, Duration(right)) => {
-                Duration(left.wrapping_mul(right))
-            }
+            (Duration(left), BinaryOp::Multiply, Integer(right))
+            | (Integer(left), BinaryOp::Multiply, Duration(right)) => Duration(left.wrapping_mul(right)),
             (Duration(left), BinaryOp::Divide, Integer(right)) => Duration(left.checked_div(right).unwrap_or(0)),
             (Integer(left), BinaryOp::Divide, Integer(right)) => {
                 Float(if right == 0 { 0.0 } else { left as f64 / right as f64 })
@@ -204,11 +207,15 @@ fn parse_time(text: &str) -> Result<i128, StatementError> {
         10 => (text, "00:00:00"),
         _ => match text.split_once(' ') {
             Some(parts) => parts,
-            None => text.split_once('T').and_then(|(date, clock)| Some((date, clock.strip_suffix('Z')?))).unwrap_or((text, "")),
+            None => text
+                .split_once('T')
+                .and_then(|(date, clock)| Some((date, clock.strip_suffix('Z')?)))
+                .unwrap_or((text, "")),
         },
     };
     let in_utc = || {
-        let number = |text: &str, len: usize| match text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number = |text: &str, len: usize| match text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit())
+        {
             true => text.parse::<u32>().ok(),
             false => None,
         };

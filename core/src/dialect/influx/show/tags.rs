@@ -45,9 +45,10 @@ impl TagCondition {
                         BinaryOp::NotEqual | BinaryOp::NotMatch => false,
                         _ => return Err(invalid()),
                     };
-                    let (key, value) = match (&chain.first, right) {
-                        (Expr::Variable { name, .. }, other) | (other, Expr::Variable { name, .. }) => (name, other),
-                        _ => return Err(invalid()),
+                    let ((Expr::Variable { name: key, .. }, value) | (value, Expr::Variable { name: key, .. })) =
+                        (&chain.first, right)
+                    else {
+                        return Err(invalid());
                     };
                     let value = match value {
                         Expr::String(text) => Operand::Text(text.clone()),
