@@ -1,7 +1,7 @@
 //! The corpus as data: HTTP-shaped exchanges and what must come of them, whichever API they speak.
 //!
-//! Two formats are read into the one model here: [`influx`] (a request and what a real InfluxDB answered, or a fixed
-//! expectation) and [`facette`] (a world, a clock and a contract). Paths are `tests/corpus/<folder>/<file>.json`; a
+//! Two formats are read into the one model here: `influx` (a request and what a real InfluxDB answered, or a fixed
+//! expectation) and `facette` (a world, a clock and a contract). Paths are `tests/corpus/<folder>/<file>.json`; a
 //! suite is one file.
 
 mod facette;
