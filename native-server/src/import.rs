@@ -32,6 +32,9 @@ pub(crate) struct ImportArgs {
     /// Database to write to; made when missing
     #[arg(long, short = 'd', default_value = "import", value_name = "NAME")]
     database: String,
+    /// Shard duration of a database that is made: data of many years wants few large shards, such as 520w
+    #[arg(long, value_name = "DURATION")]
+    shard_duration: Option<String>,
     /// Unit of the timestamps in line protocol: n, u, ms, s, m or h
     #[arg(long, default_value = "n", value_name = "UNIT")]
     precision: String,
@@ -145,7 +148,9 @@ impl Target {
             database: args.database.clone(),
         };
         let quoted = args.database.replace('\\', "\\\\").replace('"', "\\\"");
-        let form = format!("q={}", escape(&format!("CREATE DATABASE \"{quoted}\"")));
+        let options = args.shard_duration.as_ref().map(|duration| format!(" WITH SHARD DURATION {duration}"));
+        let statement = format!("CREATE DATABASE \"{quoted}\"{}", options.unwrap_or_default());
+        let form = format!("q={}", escape(&statement));
         let answer = target.post("/query", "application/x-www-form-urlencoded", form.into_bytes()).await?;
         match answer.contains("\"error\"") {
             true => Err(format!("the server refused to make the database: {}", answer.trim())),

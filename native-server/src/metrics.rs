@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     values: Gauge,
     memtable: Gauge,
     files: Gauge,
+    file_bytes: Gauge,
     wal_bytes: Gauge,
     series: Gauge,
     poisoned: Gauge,
@@ -67,10 +68,11 @@ impl Metrics {
         let values = gauge("values_written", "Field values acknowledged since the start");
         let memtable = gauge("memtable_bytes", "Memory of points that are not in a file yet");
         let files = gauge("block_files", "Live block files");
+        let file_bytes = gauge("block_file_bytes", "Bytes of live block files");
         let wal_bytes = gauge("wal_bytes", "Bytes of the log that are still needed");
         let series = gauge("series", "Series of all databases");
         let poisoned = gauge("writes_stopped", "1 when the log could not be made durable and writes are refused");
-        Self { registry, requests, seconds, points, values, memtable, files, wal_bytes, series, poisoned }
+        Self { registry, requests, seconds, points, values, memtable, files, file_bytes, wal_bytes, series, poisoned }
     }
 
     pub(crate) fn request(&self, path: &str, status: u16, took: Duration) {
@@ -91,6 +93,7 @@ impl Metrics {
         set(&self.values, stats.values_written);
         set(&self.memtable, stats.memtable_bytes);
         set(&self.files, stats.files);
+        set(&self.file_bytes, stats.file_bytes);
         set(&self.wal_bytes, stats.wal_bytes);
         set(&self.series, stats.series);
         set(&self.poisoned, u64::from(host.poisoned().is_some()));

@@ -9,7 +9,7 @@
 //! | disk | host, device, path | total, used, free (bytes), used_percent |
 //! | diskio | host, device | read_bytes, written_bytes (since boot) |
 //! | net | host, interface | bytes_recv, bytes_sent, packets_recv, packets_sent (since boot) |
-//! | isopoint | host | memtable_bytes, points_written, values_written, files, wal_bytes, resident_bytes |
+//! | isopoint | host | memtable_bytes, points_written, values_written, files, file_bytes, wal_bytes, resident_bytes |
 
 use crate::host::{Host, clock};
 use isopoint_core::catalog::Command;
@@ -179,6 +179,7 @@ impl Machine {
                 ("points_written", integer(stats.points_written)),
                 ("values_written", integer(stats.values_written)),
                 ("files", integer(stats.files)),
+                ("file_bytes", integer(stats.file_bytes)),
                 ("wal_bytes", integer(stats.wal_bytes)),
                 ("resident_bytes", integer(resident)),
             ],

@@ -12,8 +12,9 @@ mod values;
 
 use error::Fault;
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest};
-use isopoint_core::dialect::influx::frames::{self, FrameQuery};
+use isopoint_core::dialect::influx::frames::FrameQuery;
 use isopoint_core::dialect::influx::line_protocol::{self, Precision};
+use isopoint_core::dialect::influx::{self, frames};
 use isopoint_core::dialect::route;
 use isopoint_core::model::WriteBatch;
 use isopoint_core::store::Snapshot;
@@ -88,7 +89,7 @@ impl Core {
         let outcome = line_protocol::parse(body, precision, now, &mut batch);
         self.local.create(database, now)?;
         let written = self.local.write(now, database, policy.as_deref(), batch).map_err(Fault::from)?;
-        let refusal = written.refusal.as_ref().map(ToString::to_string);
+        let refusal = written.refusal.as_ref().map(influx::refusal_text);
         let malformed = outcome.error(None);
         let answer = Object::new()
             .number("points", written.points as f64)

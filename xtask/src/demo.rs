@@ -50,7 +50,7 @@ pub(crate) fn weather(repo: &Repo, address: &str) -> Outcome {
     for (file, measurement, tags) in WEATHER {
         let mut import = repo.command(repo.target.join("release/isopoint"));
         import.args(["import", "--host", &format!("http://{address}"), "--database", "weather"]);
-        import.args(["--measurement", measurement]);
+        import.args(["--shard-duration", "520w", "--measurement", measurement]);
         if !tags.is_empty() {
             import.args(["--tags", tags]);
         }

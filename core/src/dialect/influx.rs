@@ -33,6 +33,11 @@ mod tests;
 
 use super::route::{Privilege, Route, Surface};
 
+/// Why the store refused a point, in InfluxDB's words: what stands after `partial write: `.
+pub fn refusal_text(refusal: &crate::store::Refusal) -> String {
+    error::refusal(refusal)
+}
+
 /// The paths of InfluxDB 1.8.
 pub static SURFACE: Surface = Surface {
     name: "influx",

@@ -63,6 +63,9 @@ pub struct Replica {
     view: Option<Arc<Database>>,
 }
 
+/// A file up to this size is asked for whole: its footer, its index and its columns in one go.
+const SMALL_FILE: u64 = 64 << 10;
+
 #[derive(Clone, Debug)]
 struct Want {
     file: ManifestFile,
@@ -127,7 +130,8 @@ impl Replica {
         Ok(taken)
     }
 
-    /// The parts of files needed before the newest manifest is in force: footers first, then indexes.
+    /// The parts of files needed before the newest manifest is in force: small files whole; of others the footer first,
+    /// then the index.
     pub fn wants(&mut self) -> Vec<ByteRange> {
         let files = self.next.iter().flat_map(shards_of).flat_map(|(_, shard)| &shard.files);
         let unknown = files.filter_map(|file| {
@@ -137,6 +141,7 @@ impl Replica {
             }
             let (offset, len) = match self.footers.get(&name) {
                 Some(footer) => (footer.index_offset, footer.index_len),
+                None if file.size <= SMALL_FILE => (0, file.size as u32),
                 None => (file.size.saturating_sub(Footer::LEN as u64), Footer::LEN as u32),
             };
             Some(Want { file: file.clone(), range: ByteRange { file: name, offset, len } })
@@ -150,6 +155,10 @@ impl Replica {
         for (want, bytes) in std::mem::take(&mut self.asked).into_iter().zip(parts) {
             let name = want.range.file;
             match self.footers.remove(&name) {
+                None if want.range.offset == 0 && bytes.len() as u64 == want.file.size => {
+                    let file = self.block_file(&name, want.file.size, FileIndex::open(&bytes)?)?;
+                    self.files.insert(name, Arc::new(file));
+                }
                 None => {
                     let footer = Footer::parse(&bytes, want.file.size)?;
                     self.footers.insert(name, footer);

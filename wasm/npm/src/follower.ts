@@ -87,12 +87,16 @@ export class Follower {
     for (;;) {
       const wants = this.core.wants(this.database);
       if (wants.length === 0) break;
-      const parts: Uint8Array[] = [];
-      for (const range of wants) {
-        const held = this.cache.get(range);
-        parts.push(held ?? (await this.transport.range(range, this.abort.signal)));
-        if (!held) this.cache.put(range.file, range.offset, parts.at(-1)!);
-      }
+      // All at once: a browser bounds how many are under way.
+      const parts = await Promise.all(
+        wants.map(async (range) => {
+          const held = this.cache.get(range);
+          if (held) return held;
+          const part = await this.transport.range(range, this.abort.signal);
+          this.cache.put(range.file, range.offset, part);
+          return part;
+        }),
+      );
       this.core.give(this.database, parts);
     }
     this.changed("points", 0);
