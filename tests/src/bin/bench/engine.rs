@@ -22,7 +22,7 @@ const QUERIES: [(&str, &str); 4] = [
     ("count by minute", "SELECT count(usage_user), count(usage_system) FROM cpu GROUP BY time(1m), hostname"),
 ];
 
-pub fn run(table: &mut Table) {
+pub(crate) fn run(table: &mut Table) {
     for every in [1, 10] {
         let mut host = load(every);
         for (what, text) in QUERIES {

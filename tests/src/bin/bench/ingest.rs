@@ -21,7 +21,7 @@ struct Figures {
     bytes: u64,
 }
 
-pub fn run(table: &mut Table) {
+pub(crate) fn run(table: &mut Table) {
     let folder = data_folder();
     let ours = Serve::start(folder.path(), Profile::Default).expect("the server starts");
     let mut figures = load(ours.address(), ours.id());

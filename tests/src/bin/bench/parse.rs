@@ -6,7 +6,7 @@ use isopoint_core::model::WriteBatch;
 use isopoint_core::time::Timestamp;
 use std::hint::black_box;
 
-pub fn run(table: &mut Table) {
+pub(crate) fn run(table: &mut Table) {
     for (what, decimals) in [("whole numbers", false), ("two decimals", true)] {
         let mut devops = Devops::new(10, decimals);
         let mut body = Vec::new();

@@ -4,7 +4,7 @@ use crate::Table;
 use std::path::Path;
 use std::process::Command;
 
-pub fn run(table: &mut Table) {
+pub(crate) fn run(table: &mut Table) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     if !root.join("wasm/npm/pkg/isopoint_bg.wasm").is_file() {
         table.row("wasm", "not built: cargo xtask wasm", "");
