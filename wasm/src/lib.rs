@@ -16,12 +16,12 @@ use isopoint_core::dialect::influx::frames::{self, FrameQuery};
 use isopoint_core::dialect::influx::line_protocol::{self, Precision};
 use isopoint_core::dialect::route;
 use isopoint_core::model::WriteBatch;
+use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
 use isopoint_core::time::Timestamp;
 use js_sys::Array;
 use local::Local;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use task::Task;
 use values::{Object, bytes_list};
@@ -38,10 +38,10 @@ pub fn version() -> String {
 #[wasm_bindgen]
 pub struct Core {
     local: Local,
-    replicas: BTreeMap<String, Followed>,
+    replicas: SortedMap<String, Followed>,
     config: Arc<ApiConfig>,
     /// Each with the `now` of its request.
-    tasks: BTreeMap<u32, (Task, Timestamp)>,
+    tasks: SortedMap<u32, (Task, Timestamp)>,
     next_task: u32,
 }
 
@@ -66,9 +66,9 @@ impl Core {
         let config = Arc::new(ApiConfig::default());
         Self {
             local: Local::new(&config.limits),
-            replicas: BTreeMap::new(),
+            replicas: SortedMap::new(),
             config,
-            tasks: BTreeMap::new(),
+            tasks: SortedMap::new(),
             next_task: 0,
         }
     }
@@ -161,7 +161,7 @@ impl Core {
 
     /// Prepares for a new connection to the source's tail.
     pub fn begin(&mut self, database: &str) {
-        let followed = self.replicas.entry(database.to_owned()).or_default();
+        let followed = self.replicas.or_default(database.to_owned());
         followed.staged = Some(match &followed.live {
             Some(live) => live.restart(),
             None => Replica::new(database),
