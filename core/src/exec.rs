@@ -10,6 +10,7 @@
 //!                          group (many series by time) ─┘
 //! ```
 
+mod absent;
 mod accumulate;
 mod aggregate;
 mod bucket;

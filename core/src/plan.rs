@@ -20,6 +20,8 @@ use crate::value::FieldType;
 #[derive(Clone, Debug)]
 pub enum Node {
     Scan(Box<Scan>),
+    /// One group with these columns and no rows: a series that was asked for by name and does not exist.
+    Absent(Vec<(String, FieldType)>),
     Group(Box<Group>),
     Filter(Box<Filter>),
     Map(Box<Map>),

@@ -8,7 +8,7 @@ static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs")
 const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Isopoint</title>\
 <p>This binary was built without the dashboard. <code>cargo xtask demo</code> builds both; the APIs work as they are.</p>";
 
-pub struct Asset {
+pub(crate) struct Asset {
     pub content_type: &'static str,
     pub cache_control: &'static str,
     /// Gzip, if `packed`.
@@ -17,7 +17,7 @@ pub struct Asset {
 }
 
 /// The file a browser asks for with `path` (`/` is the page).
-pub fn find(path: &str) -> Option<Asset> {
+pub(crate) fn find(path: &str) -> Option<Asset> {
     let name = match path.strip_prefix('/')? {
         "" => "index.html",
         name => name,
@@ -32,8 +32,7 @@ pub fn find(path: &str) -> Option<Asset> {
     }
     let (_, body) = FILES.iter().find(|(file, _)| *file == name)?;
     // The build puts a content hash into the names below assets/.
-    let cache_control =
-        if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache_control = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     Some(Asset { content_type: content_type(name), cache_control, body: Bytes::from_static(body), packed: true })
 }
 

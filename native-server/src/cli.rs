@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 /// How a command ends; scripts may rely on it.
 #[derive(Clone, Copy, Debug)]
-pub enum Exit {
+pub(crate) enum Exit {
     Done = 0,
     Failed = 1,
     /// Flags, environment or configuration file are wrong.
@@ -58,7 +58,7 @@ enum Command {
     },
 }
 
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Serve { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => server::serve(config),

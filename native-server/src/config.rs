@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// default.
 #[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Address and port to serve all APIs and the dashboard on; port 0 picks a free one [default: 127.0.0.1:8086]
     #[arg(long, env = "ISOPOINT_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
@@ -49,7 +49,7 @@ pub struct Settings {
 
 /// The settings in force.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub fsync: Fsync,
@@ -65,7 +65,7 @@ pub struct Config {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fsync {
+pub(crate) enum Fsync {
     Always,
     Interval,
     Never,
@@ -74,7 +74,7 @@ pub enum Fsync {
 /// A number of bytes, as `1048576`, `1MiB` or `1MB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "ByteText")]
-pub struct ByteSize(pub u64);
+pub(crate) struct ByteSize(pub u64);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -140,7 +140,7 @@ impl Settings {
 
 impl Config {
     /// Flags and environment are in `settings`; the file fills what they leave open.
-    pub fn resolve(settings: Settings, file: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn resolve(settings: Settings, file: Option<&Path>) -> Result<Self, String> {
         let settings = match file {
             Some(path) => settings.or(Settings::from_file(path)?),
             None => settings,

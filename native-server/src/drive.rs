@@ -15,26 +15,26 @@ const AHEAD: usize = 4;
 
 /// Runs exchanges on worker threads.
 #[derive(Clone)]
-pub struct Driver {
+pub(crate) struct Driver {
     host: Arc<Host>,
     places: Arc<Semaphore>,
     deadline: Duration,
 }
 
 /// A begun answer: its head, and where its chunks come from.
-pub struct Answer {
+pub(crate) struct Answer {
     pub head: Head,
     pub body: mpsc::Receiver<Bytes>,
 }
 
 impl Driver {
-    pub fn new(host: Arc<Host>, deadline: Duration) -> Self {
+    pub(crate) fn new(host: Arc<Host>, deadline: Duration) -> Self {
         Self { host, places: Arc::new(Semaphore::new(AT_ONCE)), deadline }
     }
 
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
     /// panicked, or took longer than the deadline.
-    pub async fn answer(&self, exchange: Box<dyn Exchange>) -> Option<Answer> {
+    pub(crate) async fn answer(&self, exchange: Box<dyn Exchange>) -> Option<Answer> {
         let (head_sender, head) = tokio::sync::oneshot::channel();
         let (body_sender, body) = mpsc::channel(AHEAD);
         let driver = self.clone();

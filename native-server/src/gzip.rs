@@ -9,23 +9,23 @@ use std::io::{Read as _, Write as _};
 use tokio::sync::mpsc;
 
 /// The most an unpacked body may be, whatever the body limit (which InfluxDB measures packed): a gzip bomb ends here.
-pub const LARGEST_BODY: u64 = 256 << 20;
+pub(crate) const LARGEST_BODY: u64 = 256 << 20;
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     TooLarge,
     /// In InfluxDB's words.
     Broken(&'static str),
 }
 
 /// As InfluxDB: the text `gzip` anywhere in Accept-Encoding.
-pub fn accepted(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT_ENCODING).is_some_and(|value| {
-        value.as_bytes().windows(4).any(|window| window == b"gzip")
-    })
+pub(crate) fn accepted(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT_ENCODING)
+        .is_some_and(|value| value.as_bytes().windows(4).any(|window| window == b"gzip"))
 }
 
-pub fn unpack(packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn unpack(packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
     if packed.len() < 10 {
         return Err(Refusal::Broken(if packed.is_empty() { "EOF" } else { "unexpected EOF" }));
     }
@@ -43,7 +43,7 @@ pub fn unpack(packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Packs chunks as they come; each is flushed, so that a chunked answer arrives chunk by chunk.
-pub fn pack_stream(mut chunks: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
+pub(crate) fn pack_stream(mut chunks: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
     let (sender, packed) = mpsc::channel(4);
     tokio::spawn(async move {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

@@ -1,9 +1,9 @@
 //! The engine's host on this machine: a thread that owns the store's log, files, memory maps, and the clock.
 
-pub mod clock;
-pub mod files;
-pub mod folder;
+pub(crate) mod clock;
+pub(crate) mod files;
+pub(crate) mod folder;
 mod map;
-pub mod writer;
+pub(crate) mod writer;
 
-pub use writer::{Host, HostConfig, News};
+pub(crate) use writer::{Host, HostConfig, News};

@@ -21,23 +21,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-pub type Body = BoxBody<Bytes, Infallible>;
+pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
 /// Everything a request may need.
-pub struct Service {
+pub(crate) struct Service {
     pub host: Arc<Host>,
     pub driver: Driver,
     pub api: Arc<ApiConfig>,
     pub metrics: Arc<Metrics>,
     pub max_body: u64,
     pub timeout: Duration,
-    pub started: Instant,
     pub requests: AtomicU64,
 }
 
 impl Service {
     /// Answers one request; never fails: what goes wrong is an answer too.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
@@ -69,7 +68,11 @@ impl Service {
             let body = serde_json::json!({ "checks": [], "message": why, "name": "influxdb", "status": "fail", "version": self.api.influx_version });
             return Some(plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body.to_string()));
         }
-        let asset = assets::find(path)?;
+        // A client of InfluxDB that asks for `/` gets InfluxDB's answer, a browser the dashboard.
+        let wants_page = headers
+            .get(header::ACCEPT)
+            .is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"));
+        let asset = assets::find(path).filter(|_| path != "/" || wants_page)?;
         let mut response = Response::new(Full::new(asset.body.clone()).boxed());
         let answer = response.headers_mut();
         answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
@@ -183,7 +186,9 @@ impl Service {
         *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in head.headers {
             // Raw UTF-8 in a header is what InfluxDB sends in X-Influxdb-Error.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes())) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+            {
                 response.headers_mut().append(name, value);
             }
         }
@@ -231,14 +236,14 @@ impl BodyRefusal {
     }
 }
 
-pub fn plain(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
+pub(crate) fn plain(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Full::new(text.into()).boxed());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-pub fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
+pub(crate) fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
     BodyExt::boxed(StreamBody::new(Chunks(chunks)))
 }
 

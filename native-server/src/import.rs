@@ -3,7 +3,7 @@
 //! Line protocol goes through as it is, in bodies of whole lines. CSV is turned into line protocol by a column mapping
 //! ([`csv::Mapping`]).
 
-pub mod csv;
+pub(crate) mod csv;
 
 use crate::cli::Exit;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ const BODY: usize = 4 << 20;
 
 /// What `isopoint import` is asked.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// Files to import: line protocol (.lp, .txt, any other name) or CSV (.csv), each also as .gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub struct ImportArgs {
 }
 
 /// Imports every file; stops at the first that fails.
-pub fn run(args: &ImportArgs) -> Exit {
+pub(crate) fn run(args: &ImportArgs) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start: {error}")),

@@ -22,7 +22,7 @@ struct Route {
     route: &'static str,
 }
 
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     seconds: Family<Route, Histogram>,
@@ -46,12 +46,18 @@ const ROUTES: &[(&str, &str)] = &[
 ];
 
 impl Metrics {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("isopoint");
         let requests = Family::<Request, Counter>::default();
         registry.register("http_requests", "Requests answered, by route and status", requests.clone());
-        let seconds = Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16)));
-        registry.register_with_unit("http_request", "Time to the head of an answer, by route", Unit::Seconds, seconds.clone());
+        let seconds =
+            Family::<Route, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16)));
+        registry.register_with_unit(
+            "http_request",
+            "Time to the head of an answer, by route",
+            Unit::Seconds,
+            seconds.clone(),
+        );
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -67,16 +73,16 @@ impl Metrics {
         Self { registry, requests, seconds, points, values, memtable, files, wal_bytes, series, poisoned }
     }
 
-    pub fn request(&self, path: &str, status: u16, took: Duration) {
-        let route = ROUTES.iter().find(|(known, _)| *known == path).map_or_else(
-            || if path.starts_with("/sync/") { "sync" } else { "other" },
-            |(_, route)| route,
-        );
+    pub(crate) fn request(&self, path: &str, status: u16, took: Duration) {
+        let route = ROUTES
+            .iter()
+            .find(|(known, _)| *known == path)
+            .map_or_else(|| if path.starts_with("/sync/") { "sync" } else { "other" }, |(_, route)| route);
         self.requests.get_or_create(&Request { route, status }).inc();
         self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
-    pub fn text(&self, host: &Host) -> String {
+    pub(crate) fn text(&self, host: &Host) -> String {
         let stats = host.stats();
         let set = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));

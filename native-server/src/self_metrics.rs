@@ -18,15 +18,17 @@ use isopoint_core::time::NANOS_PER_SEC;
 use isopoint_core::value::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use sysinfo::{CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, Networks, ProcessRefreshKind, ProcessesToUpdate, System};
+use sysinfo::{
+    CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, Networks, ProcessRefreshKind, ProcessesToUpdate, System,
+};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub const DATABASE: &str = "_internal";
+pub(crate) const DATABASE: &str = "_internal";
 /// Disks change slowly and asking costs more.
 const DISK_EVERY: u64 = 10;
 
 /// Collects until the task is aborted.
-pub async fn collect(host: Arc<Host>) {
+pub(crate) async fn collect(host: Arc<Host>) {
     let mut machine = match Machine::new() {
         Ok(machine) => machine,
         Err(error) => return tracing::warn!(%error, "this machine's metrics cannot be read"),
@@ -97,35 +99,48 @@ impl Machine {
             }
         }
         let (total, used) = (self.system.total_memory(), self.system.used_memory());
-        points.add("mem", &[], &[
-            ("total", integer(total)),
-            ("used", integer(used)),
-            ("available", integer(self.system.available_memory())),
-            ("free", integer(self.system.free_memory())),
-            ("used_percent", percent(used, total)),
-        ]);
-        points.add("swap", &[], &[
-            ("total", integer(self.system.total_swap())),
-            ("used", integer(self.system.used_swap())),
-        ]);
+        points.add(
+            "mem",
+            &[],
+            &[
+                ("total", integer(total)),
+                ("used", integer(used)),
+                ("available", integer(self.system.available_memory())),
+                ("free", integer(self.system.free_memory())),
+                ("used_percent", percent(used, total)),
+            ],
+        );
+        points.add(
+            "swap",
+            &[],
+            &[("total", integer(self.system.total_swap())), ("used", integer(self.system.used_swap()))],
+        );
         if let Ok(load) = System::load_average() {
-            points.add("load", &[], &[
-                ("load1", Value::Float(load.one)),
-                ("load5", Value::Float(load.five)),
-                ("load15", Value::Float(load.fifteen)),
-            ]);
+            points.add(
+                "load",
+                &[],
+                &[
+                    ("load1", Value::Float(load.one)),
+                    ("load5", Value::Float(load.five)),
+                    ("load15", Value::Float(load.fifteen)),
+                ],
+            );
         }
         if self.count.is_multiple_of(DISK_EVERY) {
             self.disks.refresh_specifics(true, DiskRefreshKind::everything());
             for disk in &self.disks {
                 let (device, path) = (disk.name().to_string_lossy(), disk.mount_point().to_string_lossy());
                 let (total, free) = (disk.total_space(), disk.available_space());
-                points.add("disk", &[("device", &device), ("path", &path)], &[
-                    ("total", integer(total)),
-                    ("used", integer(total.saturating_sub(free))),
-                    ("free", integer(free)),
-                    ("used_percent", percent(total.saturating_sub(free), total)),
-                ]);
+                points.add(
+                    "disk",
+                    &[("device", &device), ("path", &path)],
+                    &[
+                        ("total", integer(total)),
+                        ("used", integer(total.saturating_sub(free))),
+                        ("free", integer(free)),
+                        ("used_percent", percent(total.saturating_sub(free), total)),
+                    ],
+                );
             }
         } else {
             self.disks.refresh_specifics(false, DiskRefreshKind::nothing().with_io_usage());
@@ -135,27 +150,39 @@ impl Machine {
         devices.sort_by(|left, right| left.0.cmp(&right.0));
         devices.dedup_by(|left, right| left.0 == right.0);
         for (device, usage) in devices {
-            points.add("diskio", &[("device", &device)], &[
-                ("read_bytes", integer(usage.total_read_bytes)),
-                ("written_bytes", integer(usage.total_written_bytes)),
-            ]);
+            points.add(
+                "diskio",
+                &[("device", &device)],
+                &[
+                    ("read_bytes", integer(usage.total_read_bytes)),
+                    ("written_bytes", integer(usage.total_written_bytes)),
+                ],
+            );
         }
         for (interface, network) in &self.networks {
-            points.add("net", &[("interface", &interface.to_string_lossy())], &[
-                ("bytes_recv", integer(network.total_received())),
-                ("bytes_sent", integer(network.total_transmitted())),
-                ("packets_recv", integer(network.total_packets_received())),
-                ("packets_sent", integer(network.total_packets_transmitted())),
-            ]);
+            points.add(
+                "net",
+                &[("interface", &interface.to_string_lossy())],
+                &[
+                    ("bytes_recv", integer(network.total_received())),
+                    ("bytes_sent", integer(network.total_transmitted())),
+                    ("packets_recv", integer(network.total_packets_received())),
+                    ("packets_sent", integer(network.total_packets_transmitted())),
+                ],
+            );
         }
-        points.add("isopoint", &[], &[
-            ("memtable_bytes", integer(stats.memtable_bytes)),
-            ("points_written", integer(stats.points_written)),
-            ("values_written", integer(stats.values_written)),
-            ("files", integer(stats.files)),
-            ("wal_bytes", integer(stats.wal_bytes)),
-            ("resident_bytes", integer(resident)),
-        ]);
+        points.add(
+            "isopoint",
+            &[],
+            &[
+                ("memtable_bytes", integer(stats.memtable_bytes)),
+                ("points_written", integer(stats.points_written)),
+                ("values_written", integer(stats.values_written)),
+                ("files", integer(stats.files)),
+                ("wal_bytes", integer(stats.wal_bytes)),
+                ("resident_bytes", integer(resident)),
+            ],
+        );
         self.count += 1;
         points.batch
     }
@@ -179,7 +206,8 @@ struct Points<'a> {
 
 impl Points<'_> {
     fn add(&mut self, measurement: &str, tags: &[(&str, &str)], fields: &[(&str, Value<'_>)]) {
-        let mut all: Vec<_> = tags.iter().copied().chain([("host", self.host)]).filter(|(_, value)| !value.is_empty()).collect();
+        let mut all: Vec<_> =
+            tags.iter().copied().chain([("host", self.host)]).filter(|(_, value)| !value.is_empty()).collect();
         all.sort_unstable();
         let tags = all.iter().map(|(key, value)| (key.as_bytes(), value.as_bytes()));
         let series = self.batch.intern_series(measurement, tags);

@@ -18,7 +18,7 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// How long a stopping server waits for answers in progress.
@@ -27,7 +27,7 @@ const GOODBYE: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 4096;
 
 /// Runs until told to stop.
-pub fn serve(config: Config) -> Exit {
+pub(crate) fn serve(config: Config) -> Exit {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("ISOPOINT_LOG")
@@ -89,7 +89,6 @@ async fn run(config: Config) -> Exit {
         metrics,
         max_body: config.max_body_size,
         timeout,
-        started: Instant::now(),
         requests: AtomicU64::new(0),
     });
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));

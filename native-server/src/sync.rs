@@ -18,7 +18,13 @@ use tokio::sync::mpsc;
 /// A quiet tail says what time it is this often, so that a page can tell silence from a dead connection.
 const CLOCK_EVERY: Duration = Duration::from_secs(2);
 
-pub async fn answer(host: &Arc<Host>, method: &Method, path: &str, query: &str, headers: &HeaderMap) -> Response<Body> {
+pub(crate) async fn answer(
+    host: &Arc<Host>,
+    method: &Method,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
         let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -31,7 +37,9 @@ pub async fn answer(host: &Arc<Host>, method: &Method, path: &str, query: &str, 
     match (path, database) {
         ("/sync/manifest" | "/sync/tail", None) => error(StatusCode::BAD_REQUEST, "database is required"),
         ("/sync/manifest", Some(database)) => match host.database(&database) {
-            Some((view, first)) => no_cache(plain(StatusCode::OK, "application/json", manifest(&view, first).to_json())),
+            Some((view, first)) => {
+                no_cache(plain(StatusCode::OK, "application/json", manifest(&view, first).to_json()))
+            }
             None => no_database(&database),
         },
         ("/sync/tail", Some(database)) => tail(host, &database).await,
@@ -52,7 +60,8 @@ fn file(host: &Host, name: &str, headers: &HeaderMap) -> Response<Body> {
         Some(Err(problem)) => return error(StatusCode::INTERNAL_SERVER_ERROR, &format!("{name}: {problem}")),
         None => return error(StatusCode::NOT_FOUND, "no such file is live"),
     };
-    let range = headers.get(header::RANGE).map(|range| range.to_str().ok().and_then(|text| byte_range(text, whole.len())));
+    let range =
+        headers.get(header::RANGE).map(|range| range.to_str().ok().and_then(|text| byte_range(text, whole.len())));
     let mut response = match range {
         None => Response::new(Full::new(whole.clone()).boxed()),
         Some(Some((start, end))) => {

@@ -2,13 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::repo::{Outcome, Repo, Tally, run_tests};
+use crate::repo::{Outcome, Repo, Tally, run_tests, say};
+use crate::{setup, www};
 
 /// A name, which is also an argument of the command, and what is done.
 pub(crate) type Step = (&'static str, fn(&Repo) -> Outcome);
 
-/// What `cargo xtask test` runs after the steps of `check`. The wasm module is built by then.
-pub(crate) const TESTS: &[Step] = &[("cargo-test", cargo_test)];
+/// What `cargo xtask test` runs after the steps of `check`. The wasm module and the npm package are built by then; the
+/// dashboard comes before the server that carries it.
+pub(crate) const TESTS: &[Step] = &[
+    ("www", www::build),
+    ("cargo-test", cargo_test),
+    ("www-test", www_test),
+    ("package-test", package_test),
+    ("browser-test", browser_test),
+];
 
 /// Runs every step, or only those `chosen`, in the order of the list. What failed is in the printed table; the tally
 /// has its count.
@@ -51,8 +59,48 @@ fn summary(report: &[(&str, Outcome, Duration)], elapsed: Duration) -> (String, 
     (table, total)
 }
 
+/// Every test of the crates, the corpus on every host among them. What cannot be installed here is left out, aloud.
 fn cargo_test(repo: &Repo) -> Outcome {
-    run_tests(repo.command("cargo").args(["test", "--workspace", "--no-fail-fast"]))
+    let mut required = vec!["wasm"];
+    for (name, install) in [("chromium", setup::chromium as fn(&Repo) -> Outcome), ("influxd", setup::influxd)] {
+        match install(repo) {
+            Ok(_) => required.push(name),
+            Err(why) => say(&format!("tests that need {name} are skipped: {why}")),
+        }
+    }
+    let mut command = repo.command("cargo");
+    run_tests(command.args(["test", "--workspace", "--no-fail-fast"]).env("ISOPOINT_REQUIRE", required.join(",")))
+}
+
+/// The pure parts of the dashboard.
+fn www_test(repo: &Repo) -> Outcome {
+    node_test(repo, "www")
+}
+
+/// The npm package as installed, in Node and in apps of two bundlers.
+fn package_test(repo: &Repo) -> Outcome {
+    setup::chromium(repo)?;
+    node_test(repo, "wasm/npm")
+}
+
+/// The dashboard in Chromium, against the server that `cargo-test` built.
+fn browser_test(repo: &Repo) -> Outcome {
+    setup::chromium(repo)?;
+    run_tests(repo.command("node").arg("tests/e2e/run.mjs"))
+}
+
+fn node_test(repo: &Repo, package: &str) -> Outcome {
+    let mut tests: Vec<_> = repo
+        .root
+        .join(package)
+        .join("test")
+        .read_dir()
+        .map_err(|why| format!("{package}: {why}"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    tests.sort();
+    run_tests(repo.command("node").args(["--test", "--test-reporter=tap"]).args(tests))
 }
 
 #[cfg(test)]

@@ -172,8 +172,9 @@ fn term(values: &[u64], at: usize, order: usize) -> u64 {
 /// The order that would take the fewest bits for a sample of the numbers. When they are few the sample is all of them,
 /// and the plan made for it is the one to use.
 fn choose_order(values: &[u64]) -> (usize, Option<Plan>) {
-    // Odd, so that a period of a power of two does not show the same phase each time.
-    let step = (values.len() / SHORT) | 1;
+    // So wide that the sample reaches the end; odd, so that a period of a power of two does not show the same phase
+    // each time.
+    let step = values.len().div_ceil(SHORT + 1) | 1;
     let mut sample = [0; SHORT + 1];
     let (_, order, plan) = (0..values.len().min(3))
         .map(|order| {
@@ -298,6 +299,17 @@ mod tests {
         round_trip(&[u64::MAX, 0, 1 << 63, (1 << 63) - 1]);
         let extremes: Vec<u64> = (0..1024).map(|i| [0, u64::MAX, 1 << 63][i % 3]).collect();
         round_trip(&extremes);
+    }
+
+    /// A plan made for the first 129 numbers was once used for up to 255.
+    #[test]
+    fn a_plan_made_for_a_sample_is_not_used_for_the_rest() {
+        for len in 2..=VECTOR {
+            let mut values = vec![7; len];
+            values[len - 1] = u64::MAX / 5;
+            values[len / 2] = 1 << 40;
+            round_trip(&values);
+        }
     }
 
     #[test]

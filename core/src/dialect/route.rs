@@ -3,12 +3,12 @@
 //! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact.
 
 use super::exchange::{ApiConfig, ApiRequest, Exchange};
-use super::influx;
+use super::{facette, influx};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]
@@ -55,7 +55,10 @@ pub enum Refusal {
     /// The path takes these methods.
     WrongMethod(Vec<&'static str>),
     /// The host could not take the body: too large (413), too slow (408), broken packing (400).
-    Body { status: u16, why: String },
+    Body {
+        status: u16,
+        why: String,
+    },
 }
 
 /// Begins to answer a request over a frozen view of the store.

@@ -1,5 +1,6 @@
 //! A plan's nodes to sources.
 
+use super::absent::AbsentSource;
 use super::aggregate::AggregateSource;
 use super::cursor::Source;
 use super::fill::{self, FillSource};
@@ -50,6 +51,7 @@ impl Builder<'_> {
                 self.scans.push(Arc::clone(&scan));
                 scan
             }
+            Node::Absent(columns) => Arc::new(AbsentSource::new(columns)),
             Node::Group(group) => {
                 let most_rows = self.most_rows.take();
                 let source = self.node(group.input, false)?;
@@ -117,6 +119,7 @@ const fn waits_for_points(bucket: &Bucket) -> bool {
 fn descending(node: &Node) -> bool {
     match node {
         Node::Scan(scan) => scan.descending,
+        Node::Absent(_) => false,
         Node::Aggregate(aggregate) => aggregate.descending,
         Node::Group(group) => descending(&group.input),
         Node::Filter(filter) => descending(&filter.input),

@@ -176,7 +176,7 @@ impl Pending {
     /// Asks for the bytes, once.
     pub(super) fn ask(&mut self, io: &mut Io) {
         if matches!(self.run, Run::Block { .. }) && self.ticket.is_none() && self.parts.is_empty() {
-            self.ticket = Some(io.want(self.ranges().into_iter()));
+            self.ticket = Some(io.want(self.ranges()));
         }
     }
 

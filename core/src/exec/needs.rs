@@ -22,6 +22,7 @@ fn collect(node: &Node, snapshot: &Snapshot, limits: &Limits, needed: &mut Vec<B
             needed.extend(ScanSource::new(Clone::clone(&**scan), false, snapshot, limits)?.needs()?);
             return Ok(());
         }
+        Node::Absent(_) => return Ok(()),
         Node::Union(inputs) => return inputs.iter().try_for_each(|input| collect(input, snapshot, limits, needed)),
         Node::Group(node) => &node.input,
         Node::Filter(node) => &node.input,

@@ -16,6 +16,10 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
     write!(out, "{:width$}", "", width = depth * 2)?;
     match node {
         Node::Scan(scan) => write_scan(scan, out)?,
+        Node::Absent(columns) => {
+            let columns = columns.iter().map(|(name, field_type)| format!("{name:?}::{field_type}"));
+            write!(out, "absent fields {}", list(columns))?;
+        }
         Node::Group(group) => write!(out, "group by {}", By(&group.by))?,
         Node::Filter(filter) => write!(out, "filter {}", Shown(&filter.predicate))?,
         Node::Map(map) => {
@@ -37,7 +41,7 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
     out.push('\n');
     let mut below = |input: &Node| write_node(input, depth + 1, out);
     match node {
-        Node::Scan(_) => Ok(()),
+        Node::Scan(_) | Node::Absent(_) => Ok(()),
         Node::Group(group) => below(&group.input),
         Node::Filter(filter) => below(&filter.input),
         Node::Map(map) => below(&map.input),

@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(600);
 
 /// Files below a data folder. Appends belong to one thread; reads to any.
 #[derive(Debug)]
-pub struct Files {
+pub(crate) struct Files {
     root: PathBuf,
     maps: Mutex<Maps>,
 }
@@ -29,7 +29,7 @@ struct Maps {
 
 /// The writing side: open logs, and when they are synced.
 #[derive(Debug)]
-pub struct LogFiles {
+pub(crate) struct LogFiles {
     fsync: Fsync,
     open: HashMap<FileName, File>,
     /// Appended to since their last sync, under `Fsync::Interval`.
@@ -38,7 +38,7 @@ pub struct LogFiles {
 }
 
 impl Files {
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self { root: root.to_owned(), maps: Mutex::default() }
     }
 
@@ -47,7 +47,7 @@ impl Files {
     }
 
     /// Every file below the root but the host's own, with its length. Temporary files of a cut-off `put` are removed.
-    pub fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
+    pub(crate) fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
         let mut found = Vec::new();
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
@@ -71,16 +71,19 @@ impl Files {
     }
 
     /// The bytes of part of a file. Shares the file's map: nothing is copied.
-    pub fn read(&self, range: &ByteRange) -> io::Result<Bytes> {
+    pub(crate) fn read(&self, range: &ByteRange) -> io::Result<Bytes> {
         let whole = self.whole(&range.file)?;
         let end = range.offset.checked_add(u64::from(range.len)).filter(|end| *end <= whole.len() as u64);
         let Some(end) = end else {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{} is shorter than its index says", range.file)));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{} is shorter than its index says", range.file),
+            ));
         };
         Ok(whole.slice(range.offset as usize..end as usize))
     }
 
-    pub fn whole(&self, name: &FileName) -> io::Result<Bytes> {
+    pub(crate) fn whole(&self, name: &FileName) -> io::Result<Bytes> {
         let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bytes) = maps.live.get(name) {
             return Ok(bytes.clone());
@@ -91,12 +94,12 @@ impl Files {
     }
 
     /// The bytes of a log, read rather than mapped: it will grow.
-    pub fn read_log(&self, name: &FileName) -> io::Result<Bytes> {
+    pub(crate) fn read_log(&self, name: &FileName) -> io::Result<Bytes> {
         fs::read(self.path(name)).map(Bytes::from)
     }
 
     /// Atomic and durable: temporary file, sync, rename, sync of the folder.
-    pub fn put(&self, name: &FileName, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&self, name: &FileName, bytes: &[u8]) -> io::Result<()> {
         let path = self.path(name);
         let folder = path.parent().expect("a name lies below the root");
         let made_folder = !folder.exists();
@@ -120,7 +123,7 @@ impl Files {
     }
 
     /// Cuts a log to `len` bytes, durably. One that is not there or no longer than that is left alone.
-    pub fn truncate(&self, name: &FileName, len: u64) -> io::Result<()> {
+    pub(crate) fn truncate(&self, name: &FileName, len: u64) -> io::Result<()> {
         let file = match File::options().write(true).open(self.path(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
@@ -132,7 +135,7 @@ impl Files {
         Ok(())
     }
 
-    pub fn delete(&self, name: &FileName) -> io::Result<()> {
+    pub(crate) fn delete(&self, name: &FileName) -> io::Result<()> {
         // Mapped before it goes, for the snapshots that name it; a file already gone has no reader.
         let _ = self.whole(name);
         match fs::remove_file(self.path(name)) {
@@ -163,11 +166,11 @@ impl Files {
 }
 
 impl LogFiles {
-    pub fn new(fsync: Fsync) -> Self {
+    pub(crate) fn new(fsync: Fsync) -> Self {
         Self { fsync, open: HashMap::new(), unsynced: Vec::new(), last_sync: Instant::now() }
     }
 
-    pub fn append(&mut self, files: &Files, name: &FileName, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, files: &Files, name: &FileName, bytes: &[u8]) -> io::Result<()> {
         self.file(files, name)?.write_all(bytes)
     }
 
@@ -186,7 +189,7 @@ impl LogFiles {
     }
 
     /// Makes a log durable now, later or never, as the policy says.
-    pub fn sync(&mut self, files: &Files, name: &FileName) -> io::Result<()> {
+    pub(crate) fn sync(&mut self, files: &Files, name: &FileName) -> io::Result<()> {
         match self.fsync {
             Fsync::Always => self.file(files, name)?.sync_data(),
             Fsync::Interval => {
@@ -200,7 +203,7 @@ impl LogFiles {
     }
 
     /// Under `Fsync::Interval`: syncs what was appended when a second has passed.
-    pub fn sync_due(&mut self) -> io::Result<()> {
+    pub(crate) fn sync_due(&mut self) -> io::Result<()> {
         if self.unsynced.is_empty() || self.last_sync.elapsed() < Duration::from_secs(1) {
             return Ok(());
         }
@@ -213,7 +216,7 @@ impl LogFiles {
         Ok(())
     }
 
-    pub fn forget(&mut self, name: &FileName) {
+    pub(crate) fn forget(&mut self, name: &FileName) {
         self.open.remove(name);
         self.unsynced.retain(|file| file != name);
     }

@@ -2,18 +2,17 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A folder that is this process's until dropped.
 #[derive(Debug)]
-pub struct Folder {
-    pub path: PathBuf,
+pub(crate) struct Folder {
     _lock: File,
 }
 
 impl Folder {
     /// Makes the folder when it is missing and locks it. The error is one sentence that says what to do.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         fs::create_dir_all(path).map_err(|error| {
             format!("cannot make the data folder {shown}: {error}; choose another with --data-dir or change its owner")
@@ -36,7 +35,7 @@ impl Folder {
         }
         // For the message above only; the lock is the system's, so a stale number harms nobody.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { path: path.to_owned(), _lock: file })
+        Ok(Self { _lock: file })
     }
 }
 

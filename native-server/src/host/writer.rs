@@ -13,8 +13,8 @@ use isopoint_core::catalog::Command;
 use isopoint_core::model::WriteBatch;
 use isopoint_core::store::snapshot::Database;
 use isopoint_core::store::{
-    Action, ByteRange, Event, FileName, Recovery, RecoveryReport, RecoveryStep, Snapshot, Store, StoreConfig, StoreStats,
-    WriteError, WriteId, Written,
+    Action, ByteRange, Event, FileName, Recovery, RecoveryReport, RecoveryStep, Snapshot, Store, StoreConfig,
+    StoreStats, WriteError, WriteId, Written,
 };
 use std::collections::HashMap;
 use std::io;
@@ -30,13 +30,13 @@ use tokio::sync::{broadcast, oneshot};
 const QUEUE: usize = 1024;
 
 #[derive(Clone, Debug)]
-pub struct HostConfig {
+pub(crate) struct HostConfig {
     pub fsync: Fsync,
     pub store: StoreConfig,
 }
 
 /// A running store on this machine.
-pub struct Host {
+pub(crate) struct Host {
     shared: Arc<Shared>,
     sender: SyncSender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -51,7 +51,7 @@ struct Shared {
 
 /// What followers of a database are told.
 #[derive(Clone, Debug)]
-pub enum News {
+pub(crate) enum News {
     /// Points became visible; see [`Action::Publish`].
     Points { database: Arc<str>, policy: Arc<str>, memtable: u64, points: Bytes },
     /// Files or the catalog changed.
@@ -67,13 +67,12 @@ enum Message {
     Write { database: String, policy: Option<String>, batch: Box<WriteBatch>, reply: oneshot::Sender<Outcome> },
     Command { command: Command, reply: oneshot::Sender<Outcome> },
     Job(Event),
-    Flush,
     Shutdown,
 }
 
 impl Host {
     /// Locks the folder, recovers what it holds and starts the writer. The error is one sentence for a person.
-    pub fn open(path: &Path, config: HostConfig) -> Result<(Self, RecoveryReport), String> {
+    pub(crate) fn open(path: &Path, config: HostConfig) -> Result<(Self, RecoveryReport), String> {
         let folder = Folder::open(path)?;
         let files = Files::new(path);
         let (store, report) = recover(&files, config.store).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -94,12 +93,12 @@ impl Host {
     }
 
     /// Stores a batch; resolves when it is as durable as the fsync policy promises.
-    pub async fn write(&self, database: String, policy: Option<String>, batch: Box<WriteBatch>) -> Outcome {
+    pub(crate) async fn write(&self, database: String, policy: Option<String>, batch: Box<WriteBatch>) -> Outcome {
         let (reply, outcome) = oneshot::channel();
         self.ask(Message::Write { database, policy, batch, reply }, outcome).await
     }
 
-    pub async fn command(&self, command: Command) -> Outcome {
+    pub(crate) async fn command(&self, command: Command) -> Outcome {
         let (reply, outcome) = oneshot::channel();
         self.ask(Message::Command { command, reply }, outcome).await
     }
@@ -112,13 +111,13 @@ impl Host {
     }
 
     /// Everything acknowledged so far.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.store().snapshot()
     }
 
     /// A database, the first memtable that is not in files, and what happens from now on. What happened just before may
     /// be told once more; that does no harm, since the same points say the same.
-    pub fn follow(&self, database: &str) -> Option<(Arc<Database>, u64, broadcast::Receiver<News>)> {
+    pub(crate) fn follow(&self, database: &str) -> Option<(Arc<Database>, u64, broadcast::Receiver<News>)> {
         let mut store = self.store();
         let news = self.shared.news.subscribe();
         store.publish(true);
@@ -127,38 +126,34 @@ impl Host {
     }
 
     /// A database and the first memtable that is not in files.
-    pub fn database(&self, database: &str) -> Option<(Arc<Database>, u64)> {
+    pub(crate) fn database(&self, database: &str) -> Option<(Arc<Database>, u64)> {
         let mut store = self.store();
         let view = store.snapshot().database(database).cloned()?;
         Some((view, store.first_memtable()))
     }
 
-    pub fn stats(&self) -> StoreStats {
+    pub(crate) fn stats(&self) -> StoreStats {
         self.store().stats()
     }
 
     /// Why no write is accepted any more, if that is so.
-    pub fn poisoned(&self) -> Option<String> {
+    pub(crate) fn poisoned(&self) -> Option<String> {
         self.store().poisoned().map(str::to_owned)
     }
 
-    pub fn read(&self, ranges: &[ByteRange]) -> Result<Vec<Bytes>, String> {
-        let read = |range: &ByteRange| self.shared.files.read(range).map_err(|error| format!("{}: {error}", range.file));
+    pub(crate) fn read(&self, ranges: &[ByteRange]) -> Result<Vec<Bytes>, String> {
+        let read =
+            |range: &ByteRange| self.shared.files.read(range).map_err(|error| format!("{}: {error}", range.file));
         ranges.iter().map(read).collect()
     }
 
     /// The whole of a block file.
-    pub fn file(&self, name: &FileName) -> io::Result<Bytes> {
+    pub(crate) fn file(&self, name: &FileName) -> io::Result<Bytes> {
         self.shared.files.whole(name)
     }
 
-    /// Asks for a flush of what is in memory; it happens behind the call.
-    pub fn flush(&self) {
-        let _ = self.sender.send(Message::Flush);
-    }
-
     /// Flushes and stops the writer. Later writes are refused.
-    pub fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         let _ = self.sender.send(Message::Shutdown);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
@@ -191,7 +186,8 @@ fn recover(files: &Files, config: StoreConfig) -> Result<(Store, RecoveryReport)
                         whole.slice((range.offset.min(end)) as usize..end as usize)
                     }),
                 };
-                let bytes = ranges.iter().map(read).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
+                let bytes =
+                    ranges.iter().map(read).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
                 recovery.supply(bytes);
             }
             RecoveryStep::Done(store, report) => return Ok((*store, report)),
@@ -259,7 +255,6 @@ impl Writer {
                     self.waiting.insert(id, Waiter { reply, command: true });
                 }
                 Message::Job(event) => store.handle(now, event),
-                Message::Flush => store.flush(now),
                 Message::Shutdown => {
                     store.shutdown(now);
                     stop = true;

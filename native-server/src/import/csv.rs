@@ -9,7 +9,7 @@ use std::io::Read;
 /// How columns become points.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "CSV")]
-pub struct Mapping {
+pub(crate) struct Mapping {
     /// Measurement of every row [default: the file's name]
     #[arg(long, value_name = "NAME")]
     pub measurement: Option<String>,
@@ -34,7 +34,7 @@ pub struct Mapping {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum TimeFormat {
+pub(crate) enum TimeFormat {
     /// 2023-03-01T00:00:00Z
     Rfc3339,
     /// 2023-03-01 or 2023-03-01 00:00:00 or 2023-03-01T00:00:00, in UTC; / for - is read too
@@ -48,7 +48,7 @@ pub enum TimeFormat {
 }
 
 /// Rows as lines.
-pub struct Lines {
+pub(crate) struct Lines {
     reader: csv::Reader<Box<dyn Read>>,
     record: csv::StringRecord,
     /// Escaped measurement and fixed tags, with the comma or blank that follows left out.
@@ -66,7 +66,7 @@ struct Field {
 }
 
 impl Lines {
-    pub fn new(reader: Box<dyn Read>, mapping: &Mapping, stem: &str) -> Result<Self, String> {
+    pub(crate) fn new(reader: Box<dyn Read>, mapping: &Mapping, stem: &str) -> Result<Self, String> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(reader);
         let header = reader.headers().map_err(|error| error.to_string())?.clone();
         let find = |name: &str| {
@@ -81,10 +81,16 @@ impl Lines {
                 .find_map(|name| header.iter().position(|column| column.eq_ignore_ascii_case(name)))
                 .ok_or("which column is the time? Say it with --time-column")?,
         };
-        let mut tags = mapping.tags.iter().map(|name| Ok((find(name)?, escape(name, ",= ")))).collect::<Result<Vec<_>, String>>()?;
+        let mut tags = mapping
+            .tags
+            .iter()
+            .map(|name| Ok((find(name)?, escape(name, ",= "))))
+            .collect::<Result<Vec<_>, String>>()?;
         tags.sort_by(|left, right| left.1.cmp(&right.1));
         let chosen = match mapping.fields.is_empty() {
-            true => (0..header.len()).filter(|column| *column != time && tags.iter().all(|tag| tag.0 != *column)).collect(),
+            true => {
+                (0..header.len()).filter(|column| *column != time && tags.iter().all(|tag| tag.0 != *column)).collect()
+            }
             false => mapping.fields.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?,
         };
         let fields = chosen
@@ -104,7 +110,7 @@ impl Lines {
     }
 
     /// Appends lines until `body` is about `size` long or the file ends; gives how many.
-    pub fn fill(&mut self, body: &mut Vec<u8>, size: usize) -> Result<u64, String> {
+    pub(crate) fn fill(&mut self, body: &mut Vec<u8>, size: usize) -> Result<u64, String> {
         let mut lines = 0;
         while body.len() < size {
             if !self.reader.read_record(&mut self.record).map_err(|error| error.to_string())? {
@@ -128,10 +134,12 @@ impl Lines {
         let format = match self.format {
             Some(format) => format,
             None => *self.format.insert(
-                TimeFormat::told_by(text).ok_or_else(|| format!("line {row}: {text:?} is no time I know; see --time-format"))?,
+                TimeFormat::told_by(text)
+                    .ok_or_else(|| format!("line {row}: {text:?} is no time I know; see --time-format"))?,
             ),
         };
-        let time = format.read(text).ok_or_else(|| format!("line {row}: {text:?} is not a time of the format {format:?}"))?;
+        let time =
+            format.read(text).ok_or_else(|| format!("line {row}: {text:?} is not a time of the format {format:?}"))?;
         body.extend_from_slice(self.prefix.as_bytes());
         for (column, name) in &self.tags {
             let value = cell(*column);
@@ -170,7 +178,9 @@ impl TimeFormat {
             15..=17 => Self::UnixUs,
             _ => Self::UnixNs,
         });
-        number.or_else(|| [Self::Rfc3339, Self::Civil, Self::MonthDayYear].into_iter().find(|format| format.read(text).is_some()))
+        number.or_else(|| {
+            [Self::Rfc3339, Self::Civil, Self::MonthDayYear].into_iter().find(|format| format.read(text).is_some())
+        })
     }
 
     /// Nanoseconds since the epoch.

@@ -42,9 +42,15 @@ struct Running {
 /// What a turn came to.
 #[derive(Debug)]
 pub enum FrameTurn {
-    Frame { statement: usize, frame: Frame },
+    Frame {
+        statement: usize,
+        frame: Frame,
+    },
     /// The statement has no more than what came before.
-    Failed { statement: usize, error: String },
+    Failed {
+        statement: usize,
+        error: String,
+    },
     Read(Vec<ByteRange>),
     Command(Command),
     Yield,
@@ -157,17 +163,21 @@ impl FrameQuery {
         self.at += 1;
         match work {
             Ok(Work::Parts { parts, .. }) => {
-                self.ready = parts.into_iter().map(|part| {
-                    let names = part.columns.iter().skip(usize::from(part.times.is_some()));
-                    let columns = names.cloned().zip(part.values).map(|(name, column)| FrameColumn { name, column });
-                    Frame {
-                        name: part.name,
-                        tags: part.tags,
-                        times: part.times.unwrap_or_default(),
-                        columns: columns.collect(),
-                        ..Frame::default()
-                    }
-                }).collect();
+                self.ready = parts
+                    .into_iter()
+                    .map(|part| {
+                        let names = part.columns.iter().skip(usize::from(part.times.is_some()));
+                        let columns =
+                            names.cloned().zip(part.values).map(|(name, column)| FrameColumn { name, column });
+                        Frame {
+                            name: part.name,
+                            tags: part.tags,
+                            times: part.times.unwrap_or_default(),
+                            columns: columns.collect(),
+                            ..Frame::default()
+                        }
+                    })
+                    .collect();
                 None
             }
             Ok(Work::Select(compiled)) => match QueryTask::new(compiled.plan, self.snapshot.clone(), &self.limits) {

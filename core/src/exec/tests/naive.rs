@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 type Row = (i64, Vec<Option<Scalar>>);
 
-/// `tag_keys` are all of the database.
+/// The series of a database, and every write to it in order.
 pub(super) struct Naive<'a> {
     pub(super) series: &'a [SeriesKey],
     pub(super) writes: &'a [Write],
@@ -68,7 +68,7 @@ impl Naive<'_> {
                     .flat_map(|(input, node)| self.node(node).into_iter().map(move |group| Group { input, ..group }));
                 all.collect()
             }
-            Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
+            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) => unimplemented!("compared by hand"),
         }
     }
 

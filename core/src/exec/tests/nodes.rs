@@ -158,6 +158,33 @@ fn parts_are_lowered_to_the_most_points_and_gaps_go() {
 }
 
 #[test]
+fn what_does_not_exist_is_a_group_all_the_same() {
+    let world = World::new(&series(), &[]);
+    let absent = Node::Absent(vec![("f".to_owned(), FieldType::Float)]);
+    let bucket = Bucket::Count { count: 2, start: 0, end: 60, lower_to_points: true };
+    let mean = Call { function: Function::Mean, argument: 0, output: "mean".to_owned(), carried: Vec::new() };
+    let filled = Node::Fill(Box::new(Fill {
+        input: Node::Aggregate(Box::new(Aggregate {
+            input: absent.clone(),
+            by: GroupBy::Nothing,
+            bucket: bucket.clone(),
+            calls: vec![mean],
+            time: ReportedTime::BucketStart,
+            descending: false,
+        })),
+        first: Some(0),
+        last: Some(59),
+        bucket,
+        columns: vec![FillWith::Null],
+        make_rows: true,
+        empty_groups: true,
+    }));
+    assert_eq!(rows(&world.run(&filled).0), [(0, vec![None]), (31, vec![None])]);
+    assert_eq!(world.run(&absent).0, []);
+    assert_eq!(explain(&absent), "absent fields [\"f\"::float]\n");
+}
+
+#[test]
 fn a_field_of_another_type_is_converted_or_absent() {
     let write = |time: i64, value: Scalar| Write { series: 0, time, fields: vec![("f", value)] };
     // Of one shard each: the type of a field is a shard's own.

@@ -1,0 +1,217 @@
+//! A graph to a plan: one input of a union for each series of the answer.
+//!
+//! ```text
+//! series   scan ─► × scale                                                         raw
+//!          scan ─► × scale ─► aggregate by bucket ─► fill                          bucketed
+//! output   raw or bucketed ─► × group's scale                                      operator 0
+//!          bucketed of all series ─► across (mean or sum) ─► × group's scale       operator 1, 2
+//! graph    union of outputs, and without common gaps if all are bucketed
+//! ```
+
+use super::error::Error;
+use super::graph::{Graph, Group, Object, Series};
+use super::mapping;
+use super::request::{Request, Window};
+use crate::limits::{Exceeded, Limits};
+use crate::plan::{
+    Across, Aggregate, BinaryOp, Bucket, Call, Expr, Fill, FillWith, Function, GroupBy, Map, Measurements, Node,
+    ReportedTime, Scalar, Scan, ScanField,
+};
+use crate::store::Snapshot;
+use crate::time::TimeRange;
+use crate::value::FieldType;
+use serde_json::Value;
+
+/// What stands in place of a source or a metric for all that a stored group matches.
+const GROUP_PREFIX: &str = "group:";
+/// The one column of every node.
+const VALUE: &str = "value";
+
+/// The answer but for what the plan finds.
+#[derive(Debug)]
+pub(super) struct Outline {
+    /// One for each input of the plan's outermost union.
+    pub(super) outputs: Vec<Output>,
+    pub(super) window: Window,
+    pub(super) percentiles: Vec<f64>,
+    /// The graph's options, with a title.
+    pub(super) options: Object,
+}
+
+/// A series of the answer, before its points.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    pub(super) name: String,
+    pub(super) options: Option<Object>,
+    pub(super) bucketed: bool,
+    /// A group of an unknown operator is computed, since its gaps and points count, but not shown.
+    pub(super) shown: bool,
+}
+
+/// What to run, and what its answer is made of.
+pub(super) fn compile(request: Request, snapshot: &Snapshot, limits: &Limits) -> Result<(Node, Outline), Error> {
+    let Request { graph, window, sample, normalize } = request;
+    let Graph { name, mut groups, mut options, .. } = graph;
+    // Stored groups are unknown, and a series of an unknown group vanishes.
+    let of_group = |series: &Series| [&series.source, &series.metric].iter().any(|name| name.starts_with(GROUP_PREFIX));
+    groups.iter_mut().for_each(|group| group.series.retain(|series| !of_group(series)));
+    groups.retain(|group| !group.series.is_empty());
+    let percentiles = percentiles(&options);
+    check_size(&groups, normalize, sample, percentiles.len(), limits)?;
+
+    let compiler = Compiler { snapshot, window, sample, normalize };
+    let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
+    for group in groups {
+        compiler.group(group, &mut nodes, &mut outputs);
+    }
+    let mut plan = Node::Union(nodes);
+    if outputs.iter().all(|output| output.bucketed) {
+        plan = Node::DropGaps(Box::new(plan));
+    }
+    options.entry("title").or_insert(Value::String(name));
+    Ok((plan, Outline { outputs, window, percentiles, options }))
+}
+
+/// The numbers among the wanted percentiles, each once.
+fn percentiles(options: &Object) -> Vec<f64> {
+    let wanted = options.get("percentiles").and_then(Value::as_array);
+    let mut numbers: Vec<f64> = wanted.into_iter().flatten().filter_map(Value::as_f64).collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers.dedup();
+    numbers
+}
+
+/// Refuses a graph whose buckets and percentiles alone are too many. Raw points are counted when they come.
+fn check_size(
+    groups: &[Group],
+    normalize: bool,
+    sample: u64,
+    percentiles: usize,
+    limits: &Limits,
+) -> Result<(), Exceeded> {
+    let series = groups.iter().map(|group| group.series.len() as u64).sum();
+    let bucketed = groups.iter().filter(|group| normalize || group.operator != 0);
+    let bucketed: u64 = bucketed.map(|group| group.series.len() as u64).sum();
+    let numbers = bucketed.saturating_mul(sample).saturating_add((percentiles as u64).saturating_mul(series));
+    for (limit, asked, allowed) in
+        [("graph-series", series, limits.max_graph_series), ("graph-points", numbers, limits.max_total_samples)]
+    {
+        if asked > allowed {
+            return Err(Exceeded { limit, asked, allowed });
+        }
+    }
+    Ok(())
+}
+
+struct Compiler<'a> {
+    snapshot: &'a Snapshot,
+    window: Window,
+    sample: u64,
+    normalize: bool,
+}
+
+impl Compiler<'_> {
+    /// Adds what a group, which has series, puts into the answer.
+    fn group(&self, group: Group, nodes: &mut Vec<Node>, outputs: &mut Vec<Output>) {
+        let scale = number(&group.options, "scale").filter(|scale| *scale != 0.0);
+        let bucketed = self.normalize || group.operator != 0;
+        let (consolidation, empty) = (consolidation(&group), empty_bucket(&group));
+        let series = group.series.iter().map(|series| match self.points(series) {
+            points if bucketed => self.bucketed(points, consolidation, empty.clone()),
+            points => points,
+        });
+        if group.operator == 0 {
+            nodes.extend(series.map(|node| scaled(node, scale)));
+            let series = group.series.into_iter();
+            outputs.extend(series.map(|Series { name, options, .. }| Output { name, options, bucketed, shown: true }));
+            return;
+        }
+        let function = if group.operator == 1 { Function::Mean } else { Function::Sum };
+        let across = Across { input: Node::Union(series.collect()), function, name: String::new() };
+        nodes.push(scaled(Node::Across(Box::new(across)), scale));
+        let options = group.series.into_iter().next().and_then(|first| first.options);
+        outputs.push(Output { name: group.name, options, bucketed, shown: matches!(group.operator, 1 | 2) });
+    }
+
+    /// The points of a series in the window, times its scale.
+    fn points(&self, series: &Series) -> Node {
+        let (start, end) = (self.window.start.nanos, self.window.end.nanos);
+        let target = mapping::find(self.snapshot, &series.origin, &series.source, &series.metric);
+        let Some(target) = target.filter(|_| start < end) else {
+            return Node::Absent(vec![(VALUE.to_owned(), FieldType::Float)]);
+        };
+        let scan = Scan {
+            database: series.origin.clone(),
+            policy: None,
+            measurements: Measurements::Series {
+                measurement: target.measurement,
+                keys: vec![target.key.as_bytes().to_vec()],
+            },
+            fields: vec![ScanField { name: target.field, field_type: FieldType::Float, drives: true }],
+            tags: Vec::new(),
+            predicate: None,
+            range: TimeRange::new(start, end - 1),
+            descending: false,
+        };
+        scaled(Node::Scan(Box::new(scan)), series.options.as_ref().and_then(|options| number(options, "scale")))
+    }
+
+    /// One row for every bucket of the window.
+    fn bucketed(&self, input: Node, consolidation: Function, empty: FillWith) -> Node {
+        let (start, end) = (self.window.start.nanos, self.window.end.nanos);
+        let bucket = Bucket::Count { count: self.sample, start, end, lower_to_points: true };
+        let call = Call { function: consolidation, argument: 0, output: VALUE.to_owned(), carried: Vec::new() };
+        let aggregate = Aggregate {
+            input,
+            by: GroupBy::Nothing,
+            bucket: bucket.clone(),
+            calls: vec![call],
+            time: ReportedTime::BucketStart,
+            descending: false,
+        };
+        Node::Fill(Box::new(Fill {
+            input: Node::Aggregate(Box::new(aggregate)),
+            first: Some(start),
+            last: Some(end.saturating_sub(1)),
+            bucket,
+            columns: vec![empty],
+            make_rows: true,
+            empty_groups: true,
+        }))
+    }
+}
+
+fn scaled(input: Node, scale: Option<f64>) -> Node {
+    let Some(scale) = scale else { return input };
+    let product = Expr::Binary {
+        op: BinaryOp::Mul,
+        left: Box::new(Expr::Column(0)),
+        right: Box::new(Expr::Literal(Scalar::Float(scale))),
+    };
+    Node::Map(Box::new(Map { input, columns: vec![(VALUE.to_owned(), product)], drop_empty: false }))
+}
+
+/// How the points of a bucket become one. A whole number among the options goes before the group's own.
+fn consolidation(group: &Group) -> Function {
+    let option = number(&group.options, "consolidate").filter(|mode| mode.trunc() == *mode);
+    match option.map_or(group.consolidate, |mode| mode as i64) {
+        2 => Function::First,
+        3 => Function::Last,
+        4 => Function::Max,
+        5 => Function::Min,
+        6 => Function::Sum,
+        _ => Function::Mean,
+    }
+}
+
+fn empty_bucket(group: &Group) -> FillWith {
+    match group.options.get("zero_nulls") {
+        Some(Value::Bool(true)) => FillWith::Value(Scalar::Float(0.0)),
+        _ => FillWith::Null,
+    }
+}
+
+/// An option that is a number.
+fn number(options: &Object, name: &str) -> Option<f64> {
+    options.get(name)?.as_f64()
+}

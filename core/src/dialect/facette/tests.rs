@@ -1,0 +1,440 @@
+//! The dialect end to end, in process: requests in, bytes out, over a store whose files are a map.
+
+use crate::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head, Turn};
+use crate::dialect::route;
+use crate::exec::Budget;
+use crate::limits::Limits;
+use crate::store::{Action, Event, Store, StoreConfig, WriteError, WriteId, Written};
+use crate::time::{Timestamp, parse_rfc3339};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const CASES: &str = include_str!("../../../../tests/corpus/facette/cases.json");
+const PATH: &str = "/api/v1/series/points";
+
+/// Cases that ask for a stored graph or a stored group of sources or metrics.
+const NEED_LIBRARY: [&str; 11] = [
+    "seed-example",
+    "seed-example-normalized",
+    "seed-example-by-alias",
+    "template-instance",
+    "template-attribute-override",
+    "template-missing-attribute",
+    "source-group-glob",
+    "source-group-regexp-and-literal",
+    "metric-group",
+    "both-groups-sum",
+    "id-wins-over-graph",
+];
+
+struct Server {
+    store: Store,
+    files: BTreeMap<String, Vec<u8>>,
+    config: Arc<ApiConfig>,
+    now: Timestamp,
+    /// Every write goes on to block files at once.
+    flushing: bool,
+}
+
+struct Answer {
+    head: Head,
+    text: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+}
+
+impl Server {
+    fn new(now: &str, flushing: bool) -> Self {
+        let store = Store::new(StoreConfig::default());
+        let now = Timestamp::from_nanos(parse_rfc3339(now).unwrap().0);
+        let mut server = Self { store, files: BTreeMap::new(), config: Arc::default(), now, flushing };
+        server.act(None);
+        server
+    }
+
+    fn write(&mut self, database: &str, lines: &str) {
+        self.send("POST", "/query", &format!("q=CREATE+DATABASE+{database}"), &[], "");
+        assert_eq!(self.send("POST", "/write", &format!("db={database}"), &[], lines).head.status, 204);
+    }
+
+    fn points(&mut self, body: &Value) -> Answer {
+        self.send("POST", PATH, "", &[("content-type", "application/json")], &body.to_string())
+    }
+
+    fn send(&mut self, method: &str, path: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = ApiRequest {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            now: self.now,
+            request_id: "id-1".to_owned(),
+        };
+        let mut exchange = route::open(request, self.store.snapshot(), &self.config);
+        let (mut head, mut body) = (None, Vec::new());
+        loop {
+            match exchange.turn(Budget { rows: 3 }) {
+                Turn::Head(first) => assert!(head.replace(first).is_none(), "one head"),
+                Turn::Chunk(bytes) => body.extend_from_slice(&bytes),
+                Turn::Read(ranges) => {
+                    let bytes = ranges.iter().map(|range| {
+                        let (from, len) = (range.offset as usize, range.len as usize);
+                        Bytes::copy_from_slice(&self.files[range.file.as_str()][from..from + len])
+                    });
+                    exchange.supply(Ok(bytes.collect()));
+                }
+                Turn::Write { database, policy, batch } => {
+                    let write = self.store.write(self.now, &database, policy.as_deref(), *batch);
+                    self.settle(write, &mut *exchange);
+                }
+                Turn::Command(command) => {
+                    let write = self.store.command(self.now, command);
+                    self.settle(write, &mut *exchange);
+                }
+                Turn::Yield => {}
+                Turn::Done(_) => {
+                    return Answer { head: head.expect("a head"), text: String::from_utf8(body).unwrap() };
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, write: WriteId, exchange: &mut dyn Exchange) {
+        let outcome = self.act(Some(write)).expect("every write is acknowledged");
+        if self.flushing {
+            self.store.shutdown(self.now);
+            self.act(None);
+        }
+        exchange.wrote(outcome, self.store.snapshot());
+    }
+
+    fn act(&mut self, awaited: Option<WriteId>) -> Option<Result<Written, WriteError>> {
+        let mut found = None;
+        while let Some(action) = self.store.poll_action() {
+            let event = match action {
+                Action::Append { id, file, bytes } => {
+                    self.files.entry(file.as_str().to_owned()).or_default().extend_from_slice(&bytes);
+                    Event::Done(id)
+                }
+                Action::Put { id, file, bytes } => {
+                    self.files.insert(file.as_str().to_owned(), bytes.to_vec());
+                    Event::Done(id)
+                }
+                Action::Delete { id, file } => {
+                    self.files.remove(file.as_str());
+                    Event::Done(id)
+                }
+                Action::Sync { id, .. } | Action::Truncate { id, .. } => Event::Done(id),
+                Action::Run { id, job } => Event::JobDone(id, job.run()),
+                Action::Publish { .. } => continue,
+                Action::Ack { write, outcome } => {
+                    if Some(write) == awaited {
+                        found = Some(outcome);
+                    }
+                    continue;
+                }
+            };
+            self.store.handle(self.now, event);
+        }
+        found
+    }
+}
+
+/// Equal but for numbers, of which those that are no point's time may differ a little.
+fn alike(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Object(found), Value::Object(expected)) => {
+            found.len() == expected.len()
+                && expected.iter().all(|(key, expected)| found.get(key).is_some_and(|found| alike(found, expected)))
+        }
+        // A point: its time must be the same.
+        (Value::Array(found), Value::Array(expected)) if expected.len() == 2 && found.len() == 2 => {
+            let time = expected[0].is_i64() && (expected[1].is_number() || expected[1].is_null());
+            let times = if time { found[0] == expected[0] } else { alike(&found[0], &expected[0]) };
+            times && alike(&found[1], &expected[1])
+        }
+        (Value::Array(found), Value::Array(expected)) => {
+            found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| alike(found, expected))
+        }
+        (Value::Number(found), Value::Number(expected)) => {
+            let (found, expected) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
+            (found - expected).abs() <= 1e-12_f64.max(1e-9 * found.abs().max(expected.abs()))
+        }
+        _ => found == expected,
+    }
+}
+
+fn needs_library(case: &Value) -> bool {
+    let asked = case["request"]["body"].to_string();
+    let stored = |kind: &str| case["library"][kind].as_array().unwrap().clone();
+    let graphs = stored("graphs").into_iter().any(|graph| {
+        let id = &case["request"]["body"]["id"];
+        !id.is_null() && (graph["id"] == *id || graph["alias"] == *id)
+    });
+    let groups = stored("sourcegroups").into_iter().chain(stored("metricgroups"));
+    graphs || groups.into_iter().any(|group| asked.contains(&format!("group:{}", group["id"].as_str().unwrap())))
+}
+
+#[test]
+fn the_corpus_without_a_library() {
+    let corpus: Value = serde_json::from_str(CASES).unwrap();
+    let (mut waiting, mut wrong, mut passed) = (Vec::new(), Vec::new(), 0);
+    for case in corpus["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        if needs_library(case) {
+            waiting.push(name);
+            continue;
+        }
+        for flushing in [false, true] {
+            let mut server = Server::new(case["now"].as_str().unwrap(), flushing);
+            for (database, lines) in case["lines"].as_object().unwrap() {
+                let lines: Vec<_> = lines.as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+                server.write(database, &lines.join("\n"));
+            }
+            let request = &case["request"];
+            let headers = request["headers"].as_object().into_iter().flatten();
+            let headers: Vec<_> =
+                headers.map(|(name, value)| (name.to_ascii_lowercase(), value.as_str().unwrap())).collect();
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let text = |key: &str| request[key].as_str().map(str::to_owned);
+            let body = text("body_text").unwrap_or_else(|| request["body"].to_string());
+            let (method, path) = (text("method").unwrap(), text("path").unwrap());
+            let answer = server.send(&method, &path, "", &headers, &body);
+            let expected = &case["expect"];
+            if expected["status"] == answer.head.status && alike(&answer.json(), &expected["body"]) {
+                passed += 1;
+            } else {
+                wrong.push(format!("{name} (flushing: {flushing}): {} {}\n", answer.head.status, answer.text));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.concat());
+    assert_eq!(waiting, NEED_LIBRARY);
+    assert_eq!((passed, waiting.len()), (2 * 82, 11));
+}
+
+#[test]
+fn routes_answer_like_facette() {
+    let mut server = Server::new("2017-06-07T12:29:08Z", false);
+    let answer = server.points(&json!({ "graph": {} }));
+    assert_eq!((answer.head.status, answer.header("Content-Type")), (200, Some("application/json")));
+    assert_eq!(answer.header("Cache-Control"), Some("no-cache, no-store, must-revalidate"));
+    let expected = "{\"start\":\"2017-06-07T11:29:08Z\",\"end\":\"2017-06-07T12:29:08Z\",\"series\":[],\
+                    \"options\":{\"title\":\"\"}}\n";
+    assert_eq!(answer.text, expected);
+
+    let options = server.send("OPTIONS", PATH, "", &[], "");
+    assert_eq!((options.head.status, options.header("Allow")), (204, Some("OPTIONS, POST")));
+    let wrong = server.send("GET", PATH, "", &[], "");
+    assert_eq!((wrong.head.status, wrong.header("Allow"), wrong.text.as_str()), (405, Some("OPTIONS, POST"), ""));
+    let slash = server.send("POST", "/api/v1/series/points/", "a=b", &[], "{}");
+    assert_eq!((slash.head.status, slash.header("Location")), (308, Some("/api/v1/series/points?a=b")));
+    assert_eq!(slash.text, "");
+}
+
+#[test]
+fn a_body_the_host_could_not_take_is_refused_in_facettes_shape() {
+    let mut server = Server::new("2017-06-07T12:29:08Z", false);
+    let request = ApiRequest {
+        method: "POST".to_owned(),
+        path: PATH.to_owned(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: Bytes::new(),
+        now: server.now,
+        request_id: String::new(),
+    };
+    let mut refused = route::refuse_body(request, server.store.snapshot(), &server.config, 413, "too large".to_owned());
+    let Turn::Head(head) = refused.turn(Budget::SLICE) else { panic!("a head first") };
+    assert_eq!(head.status, 413);
+    let Turn::Chunk(body) = refused.turn(Budget::SLICE) else { panic!("then a body") };
+    assert_eq!(&*body, b"{\"message\":\"too large\"}\n");
+}
+
+#[track_caller]
+fn refused(server: &mut Server, body: &str, expected: (u16, &str)) {
+    let answer = server.send("POST", PATH, "", &[("content-type", "application/json; charset=utf-8")], body);
+    let message = answer.json()["message"].as_str().map(str::to_owned);
+    assert_eq!((answer.head.status, message.as_deref()), (expected.0, Some(expected.1)), "{body}");
+}
+
+#[test]
+fn checks_come_in_facettes_order() {
+    let mut server = Server::new("2017-06-07T12:29:08Z", false);
+    let parameter = (400, "invalid request parameter");
+    for body in [
+        "",
+        "null",
+        "[]",
+        "{} x",
+        "{\"graph\": {}} {}",
+        r#"{"graph": []}"#,
+        r#"{"graph": {}, "sample": 10.0}"#,
+        r#"{"graph": {}, "sample": "10"}"#,
+        r#"{"graph": {}, "sample": 100001}"#,
+        r#"{"graph": {}, "normalize": 1}"#,
+        r#"{"graph": {}, "attributes": []}"#,
+        r#"{"graph": {}, "start_time": "2017-06-07"}"#,
+        r#"{"graph": {"groups": {}}}"#,
+        r#"{"graph": {"groups": [{"operator": 1.0}]}}"#,
+        r#"{"graph": {"groups": [{"operator": 9223372036854775808}]}}"#,
+        r#"{"graph": {"groups": [{"series": [null]}]}}"#,
+        r#"{"graph": {"groups": [{"series": [{"metric": 1}]}]}}"#,
+        r#"{"graph": {"groups": [{"series": [{"options": "x"}]}]}}"#,
+        r#"{"graph": {"created": "yesterday"}}"#,
+        r#"{"graph": {"template": "yes"}}"#,
+        r#"{"graph": {"description": 1}}"#,
+        r#"{"id": "nope", "sample": -1}"#,
+        r#"{"id": "nope", "time": ""}"#,
+        r#"{"graph": null}"#,
+        r#"{"graph": {}, "range": "-1w"}"#,
+        r#"{"graph": {"options": {"range": "x"}}}"#,
+        r#"{"graph": {}, "range": "-9999y"}"#,
+    ] {
+        refused(&mut server, body, parameter);
+    }
+    refused(&mut server, r#"{"id": "nope", "range": "zz"}"#, (404, "item not found"));
+    refused(&mut server, r#"{"graph": {"link": "x", "options": {"title": "{{"}}}"#, (400, "unknown reference"));
+    let template = r#"{"graph": {"options": {"title": "{{"}}, "end_time": "2017-06-07T12:29:08Z"}"#;
+    refused(&mut server, template, (400, "invalid template data"));
+    let range = (400, "invalid time range");
+    refused(&mut server, r#"{"graph": {}, "end_time": "2017-06-07T12:29:08Z", "range": "zz"}"#, range);
+    let answer = server.send("POST", PATH, "", &[], "{}");
+    assert_eq!((answer.head.status, answer.json()), (415, json!({ "message": "invalid content type" })));
+
+    for body in [
+        json!({ "graph": { "groups": null, "options": { "range": "" }, "template": null }, "sample": null, "id": "" }),
+        json!({ "graph": {}, "start_time": "0001-01-01T00:00:00Z", "end_time": null, "unknown": 1 }),
+    ] {
+        assert_eq!(server.points(&body).head.status, 200, "{body}");
+    }
+}
+
+fn series(source: &str, metric: &str) -> Value {
+    json!({ "name": metric, "origin": "d", "source": source, "metric": metric })
+}
+
+#[test]
+fn names_are_those_of_measurements_tags_and_fields() {
+    for flushing in [false, true] {
+        let mut server = Server::new("1970-01-01T01:00:00Z", flushing);
+        let lines = "cpu,cpu=cpu0,host=web1 idle=1,user=10i,up=true,os=\"x\" 1\ncpu,cpu=cpu1,host=web1 idle=2 1\n\
+                     cpu,cpu=cpu0 idle=3 1\ncpu idle=4 1\ncpu,host=- late=5 1\n\
+                     a.b,host=h x.y=6 1\na.b,host=h,z=1.5 v=7 1\n\
+                     m,host=h,t=n v=8 1\nm.n,host=h v=9 1\nm.n,host=h w=10 1\nm,host=other,t=n w=11 1";
+        server.write("d", lines);
+        for (source, metric, expected) in [
+            ("web1", "cpu.cpu0.idle", Some(1)),
+            ("web1", "cpu.cpu0.user", Some(10)),
+            ("web1", "cpu.cpu0.up", None),
+            ("web1", "cpu.cpu0.os", None),
+            ("web1", "cpu.cpu1.idle", Some(2)),
+            ("web1", "cpu.cpu1.user", None),
+            ("web1", "cpu.idle", None),
+            ("-", "cpu.cpu0.idle", Some(3)),
+            ("-", "cpu.idle", Some(4)),
+            ("-", "cpu.late", Some(5)),
+            ("h", "a.b.x.y", Some(6)),
+            ("h", "a.b.1.5.v", Some(7)),
+            ("h", "a.b.1.5", None),
+            // Of two the smaller key, unless only the greater has the field.
+            ("h", "m.n.v", Some(8)),
+            ("h", "m.n.w", Some(10)),
+            ("h", "m", None),
+            ("h", "m.", None),
+            ("", "m.n.v", None),
+        ] {
+            let body = json!({ "graph": { "groups": [{ "series": [series(source, metric)] }] } });
+            let found = &server.points(&body).json()["series"][0]["points"];
+            assert_eq!(*found, expected.map_or(Value::Null, |value| json!([[0, value]])), "{source} {metric}");
+        }
+    }
+}
+
+#[test]
+fn a_group_of_an_unknown_operator_counts_but_is_not_shown() {
+    let mut server = Server::new("1970-01-01T00:01:00Z", false);
+    server.write("d", "m,host=a v=1 5000000000\nm,host=b v=2 15000000000\nm,host=b v=3 35000000000");
+    let ask = |operator: i64| {
+        let groups = json!([
+            { "operator": operator, "name": "b", "series": [series("b", "m.v")] },
+            { "series": [series("a", "m.v")] },
+        ]);
+        json!({ "graph": { "groups": groups }, "range": "-60s", "sample": 6, "normalize": true })
+    };
+    let both = server.points(&ask(2)).json();
+    assert_eq!(both["series"][0]["points"], json!([[0, 2], [30, 3]]));
+    let one = server.points(&ask(7)).json();
+    // Two buckets are as many as the unseen series has points, and it has one in each.
+    assert_eq!(one["series"].as_array().unwrap().len(), 1);
+    assert_eq!(one["series"][0]["points"], json!([[0, 1], [30, null]]));
+}
+
+#[test]
+fn an_empty_window_and_buckets_without_length_hold_nothing() {
+    let mut server = Server::new("1970-01-01T00:01:00Z", false);
+    server.write("d", "m,host=a v=1 1\nm,host=a v=2 2\nm,host=a v=3 3");
+    let ask = |end: &str| {
+        json!({
+            "graph": { "groups": [{ "operator": 2, "options": { "zero_nulls": true }, "series": [series("a", "m.v")] }] },
+            "start_time": "1970-01-01T00:00:00Z", "end_time": end, "sample": 2,
+        })
+    };
+    let points = |answer: Value| answer["series"][0]["points"].clone();
+    assert_eq!(points(server.points(&ask("1970-01-01T00:00:00Z")).json()), json!([[0, 0], [0, 0]]));
+    assert_eq!(points(server.points(&ask("1970-01-01T00:00:00.000000001Z")).json()), json!([[0, 0], [0, 0]]));
+    assert_eq!(points(server.points(&ask("1970-01-01T00:00:00.000000004Z")).json()), json!([[0, 1], [0, 2.5]]));
+}
+
+#[test]
+fn a_graph_has_limits() {
+    let mut server = Server::new("1970-01-01T01:00:00Z", true);
+    server.write("d", "m,host=a v=1 1\nm,host=a v=2 2\nm,host=a v=3 3\nm,host=b v=3 3");
+    let limits = Limits { max_sample: 10, max_total_samples: 24, max_graph_series: 3, ..Limits::default() };
+    server.config = Arc::new(ApiConfig { limits: limits.clone(), ..ApiConfig::default() });
+    let graph = |sources: &[&str], sample: u64, percentiles: usize| {
+        let series: Vec<_> = sources.iter().map(|source| series(source, "m.v")).collect();
+        let percentiles: Vec<_> = (0..percentiles).collect();
+        let graph = json!({ "groups": [{ "series": series }], "options": { "percentiles": percentiles } });
+        json!({ "graph": graph, "sample": sample, "normalize": sample > 1 }).to_string()
+    };
+    refused(&mut server, &graph(&["a"; 4], 2, 0), (400, "graph-series limit exceeded: (4/3)"));
+    refused(&mut server, &graph(&["a"; 3], 9, 0), (400, "graph-points limit exceeded: (27/24)"));
+    refused(&mut server, &graph(&["a"; 3], 2, 7), (400, "graph-points limit exceeded: (27/24)"));
+    let with = |max_sample, max_total_samples| {
+        let limits = Limits { max_sample, max_total_samples, ..limits.clone() };
+        Arc::new(ApiConfig { limits, ..ApiConfig::default() })
+    };
+    server.config = with(2, 24);
+    refused(&mut server, &graph(&["b", "a"], 1, 0), (400, "series-points limit exceeded: (3/2)"));
+    server.config = with(10, 3);
+    refused(&mut server, &graph(&["b", "a"], 1, 0), (400, "graph-points limit exceeded: (4/3)"));
+}
+
+#[test]
+fn long_answers_leave_in_chunks_and_options_as_they_came() {
+    let mut server = Server::new("1970-01-01T01:00:00Z", true);
+    let lines: Vec<_> = (0..10_000).map(|row| format!("m,host=a v={row} {row}00000000")).collect();
+    server.write("d", &lines.join("\n"));
+    let options = json!({ "z": [1.5, -2, 1e300, 18446744073709551615_u64, null, true, "<&>"], "a": { "b": {} } });
+    let mut series = series("a", "m.v");
+    series["options"] = options.clone();
+    let answer = server.points(&json!({ "graph": { "groups": [{ "series": [series] }], "options": options } }));
+    let json = answer.json();
+    let points = json["series"][0]["points"].as_array().unwrap();
+    assert_eq!((points.len(), &points[9_999]), (10_000, &json!([999, 9999])));
+    assert_eq!(json["series"][0]["options"], options);
+    assert_eq!(json["options"]["a"], options["a"]);
+    assert_eq!(json["series"][0]["summary"], json!({ "min": 0, "max": 9999, "avg": 4999.5, "last": 9999 }));
+}

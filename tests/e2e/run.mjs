@@ -1,0 +1,15 @@
+// The dashboard in Chromium, against a real server that watches this machine: `node tests/e2e/run.mjs [PART OF A NAME]`.
+import { Server, runAll } from "./harness.mjs";
+import "./dashboard.mjs";
+
+const server = await Server.start();
+let good = false;
+try {
+  await server.query("CREATE DATABASE weather");
+  await server.query("CREATE DATABASE notes");
+  await server.write("notes", "m,tag=a value=1,count=3i 1000000000\nm,tag=b value=2.5,count=4i 2000000000");
+  good = await runAll({ server });
+} finally {
+  await server.end();
+}
+process.exit(good ? 0 : 1);

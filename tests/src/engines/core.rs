@@ -1,0 +1,104 @@
+//! The engine in this process: no socket, no clock, a disk in memory.
+
+use super::Engine;
+use crate::answer::{Answer, latin1};
+use crate::case::{Profile, Request};
+use crate::memhost::MemHost;
+use bytes::Bytes;
+use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
+use isopoint_core::dialect::route;
+use isopoint_core::exec::Budget;
+use isopoint_core::limits::Limits;
+use isopoint_core::time::Timestamp;
+use std::sync::Arc;
+
+/// One store and what the APIs know of it.
+#[derive(Debug)]
+pub struct Core {
+    pub host: MemHost,
+    config: Arc<ApiConfig>,
+    requests: u64,
+    budget: Budget,
+}
+
+/// What the clock says to a request that does not depend on it: 2026-01-01T00:00:00Z.
+pub const NOW: i64 = 1_767_225_600_000_000_000;
+
+impl Core {
+    /// Credentials are a host's business, so [`Profile::Auth`] is the default here.
+    pub fn new(profile: Profile) -> Self {
+        let limits = match profile {
+            Profile::Default | Profile::Auth => Limits::default(),
+            Profile::Limits => {
+                Limits { max_row_limit: 5, max_select_series: 3, max_select_buckets: 10, ..Limits::default() }
+            }
+        };
+        let config = Arc::new(ApiConfig { limits, ..ApiConfig::default() });
+        Self { host: MemHost::default(), config, requests: 0, budget: Budget::UNBOUNDED }
+    }
+
+    /// Rows to look at in one turn; answers do not depend on it.
+    pub fn with_budget(mut self, rows: u64) -> Self {
+        self.budget = Budget { rows };
+        self
+    }
+
+    /// Answers one request to its end.
+    pub fn exchange(&mut self, request: &Request, now: i64) -> Answer {
+        let now = Timestamp::from_nanos(now);
+        self.host.now = now;
+        self.requests += 1;
+        let request_id = format!("00000000-0000-1000-8000-{:012x}", self.requests);
+        let request = api_request(request, now, request_id);
+        let mut exchange = route::open(request, self.host.snapshot(), &self.config);
+        let mut answer = Answer::default();
+        loop {
+            match exchange.turn(self.budget) {
+                Turn::Head(head) => {
+                    answer.status = head.status;
+                    let header = |(name, value): (String, String)| (name, latin1(value.as_bytes()));
+                    answer.headers = head.headers.into_iter().map(header).collect();
+                }
+                Turn::Chunk(bytes) => answer.body.extend_from_slice(&bytes),
+                Turn::Read(ranges) => exchange.supply(Ok(ranges.iter().map(|range| self.host.read(range)).collect())),
+                Turn::Write { database, policy, batch } => {
+                    let outcome = self.host.submit_to(&database, policy.as_deref(), *batch);
+                    exchange.wrote(outcome, self.host.snapshot());
+                }
+                Turn::Command(command) => {
+                    let outcome = self.host.command(command);
+                    exchange.wrote(outcome, self.host.snapshot());
+                }
+                Turn::Yield => {}
+                Turn::Done(_) => return answer,
+            }
+        }
+    }
+}
+
+impl Engine for Core {
+    fn answer(&mut self, request: &Request, now: Option<i64>) -> Result<Answer, String> {
+        let exchange = std::panic::AssertUnwindSafe(|| self.exchange(request, now.unwrap_or(NOW)));
+        std::panic::catch_unwind(exchange).map_err(|_| format!("panicked at {}", request.brief()))
+    }
+
+    fn empty(&mut self) -> Result<(), String> {
+        self.host = MemHost::default();
+        Ok(())
+    }
+
+    fn has_clock(&self) -> bool {
+        false
+    }
+
+    fn foreign_headers(&self) -> &[&str] {
+        &["Content-Encoding"]
+    }
+}
+
+fn api_request(request: &Request, now: Timestamp, request_id: String) -> ApiRequest {
+    let (headers, body) = request.unpacked();
+    let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+    let (method, path, query) = (request.method.clone(), request.path.clone(), request.query.clone());
+    ApiRequest { method, path, query, headers, body: Bytes::from(body), now, request_id }
+}

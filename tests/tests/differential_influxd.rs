@@ -1,0 +1,27 @@
+//! The recorded answers are those of a real InfluxDB, where there is one.
+
+use isopoint_tests::case::{Profile, suites};
+use isopoint_tests::engines::{Influxd, influxd_program, required};
+use isopoint_tests::run::{Outcome, run};
+use isopoint_tests::waiting::say;
+
+#[test]
+fn influxd_still_answers_as_recorded() {
+    let program = influxd_program();
+    if !required("influxd", program.is_some()) {
+        return;
+    }
+    let program = program.expect("it was found");
+    let suites = suites();
+    let mut passed = 0;
+    for profile in Profile::ALL {
+        let mut server = Influxd::start(&program, profile).expect("influxd starts");
+        for suite in suites.iter().filter(|suite| suite.profile == profile && suite.name.starts_with("influx/")) {
+            for (case, outcome) in suite.cases.iter().zip(run(suite, &mut server)) {
+                assert_eq!(outcome, Outcome::Passed, "{}: {}", suite.name, case.name);
+                passed += 1;
+            }
+        }
+    }
+    say(&format!("influxd: {passed} cases as recorded"));
+}

@@ -1,0 +1,58 @@
+import { type Line, colour } from "./chart";
+import { h, setText } from "./dom";
+import { type Unit, formatValue } from "./format";
+import { onTheme } from "./theme";
+
+/** Names, colours and current values of a chart's lines; a press hides one, a double press all others. */
+export class Legend {
+  readonly element = h("ul", { class: "legend" });
+  private items: { button: HTMLButtonElement; swatch: HTMLElement; value: HTMLElement; line: Line }[] = [];
+  private readonly endTheme = onTheme(() => this.paint());
+
+  constructor(
+    private readonly unit: Unit,
+    private readonly toggled: (line: number, shown: boolean) => void,
+  ) {}
+
+  setLines(lines: Line[]): void {
+    if (lines.length === this.items.length && lines.every((line, number) => line.label === this.items[number]?.line.label)) return;
+    this.items = lines.map((line, number) => {
+      const swatch = h("i", { class: line.strong ? "swatch strong" : "swatch" });
+      const value = h("span", { class: "value" });
+      const button = h("button", { type: "button", "aria-pressed": String(line.shown), title: "Show or hide; double-click: only this one" }, swatch, h("span", { class: "name" }, line.label), value);
+      button.addEventListener("click", () => this.set(number, !this.items[number]?.line.shown));
+      button.addEventListener("dblclick", () => {
+        const alone = this.items.every((item, other) => item.line.shown === (other === number));
+        this.items.forEach((_, other) => this.set(other, alone || other === number));
+      });
+      return { button, swatch, value, line };
+    });
+    this.element.replaceChildren(...this.items.map(({ button }) => h("li", {}, button)));
+    this.paint();
+  }
+
+  setValues(values: (number | null)[]): void {
+    this.items.forEach(({ value }, number) => setText(value, formatValue(values[number], this.unit)));
+  }
+
+  /** Which lines a person has hidden, by label. */
+  hidden(): Set<string> {
+    return new Set(this.items.filter(({ line }) => !line.shown).map(({ line }) => line.label));
+  }
+
+  destroy(): void {
+    this.endTheme();
+  }
+
+  private set(number: number, shown: boolean): void {
+    const item = this.items[number];
+    if (!item) return;
+    item.line.shown = shown;
+    item.button.setAttribute("aria-pressed", String(shown));
+    this.toggled(number, shown);
+  }
+
+  private paint(): void {
+    for (const { swatch, line } of this.items) swatch.style.setProperty("--swatch", colour(line.colour));
+  }
+}

@@ -1,0 +1,191 @@
+import { h, setText } from "./dom";
+import { Editor } from "./editor";
+import { curl } from "./influxql";
+import { forgetAll, pastQueries, remember } from "./query-history";
+import { ResultView } from "./result-view";
+import type { Route, Router } from "./route";
+import { IsopointError, type Source } from "./source";
+import { StatsLine } from "./stats-line";
+
+const EXAMPLES: { database: string; text: string }[] = [
+  { database: "_internal", text: 'SELECT mean("usage") FROM "cpu"\nWHERE time > now() - 15m\nGROUP BY time(10s), "cpu" fill(none)' },
+  { database: "_internal", text: 'SELECT max("used_percent") FROM "disk" GROUP BY "path"' },
+  { database: "_internal", text: "SHOW MEASUREMENTS" },
+  { database: "weather", text: 'SELECT max("temp_max"), min("temp_min") FROM "daily"\nGROUP BY time(28d), "location"' },
+];
+
+/** A box for InfluxQL, and its answers. */
+export class QueryPage {
+  readonly element: HTMLElement;
+  private readonly editor = new Editor(() => this.clearError());
+  private readonly database = h("select", { "aria-label": "Database", "data-testid": "query-database" });
+  private readonly run = h("button", { type: "submit", class: "primary", "data-testid": "query-run" }, "Run");
+  private readonly error = h("div", { class: "query-error", role: "alert", "data-testid": "query-error", hidden: true });
+  private readonly stats = new StatsLine("query");
+  private readonly view = new ResultView();
+  private readonly save = h("button", { type: "button", "data-testid": "query-csv", hidden: true }, "Export CSV");
+  private readonly past = h("div", { class: "popover list" });
+  private readonly history: HTMLDetailsElement;
+  private readonly said = h("span", { class: "quiet", role: "status" });
+  private running: AbortController | null = null;
+  private answered: { text: string; database: string } | null = null;
+
+  constructor(
+    private readonly source: Source,
+    private readonly router: Router,
+  ) {
+    this.history = h("details", { class: "absolute", toggle: () => this.listPast() }, h("summary", {}, "History"), this.past);
+    const copy = h("button", { type: "button", "data-testid": "query-curl", click: () => void this.copyCurl() }, "Copy as curl");
+    this.save.addEventListener("click", () => void this.exportCsv());
+    const bar = h("div", { class: "toolbar" }, h("label", { class: "inline" }, "Database", this.database), this.run, h("kbd", { class: "quiet" }, "Ctrl Enter"), h("span", { class: "spring" }), this.said, this.history, copy, this.save);
+    const form = h("form", { class: "query" }, this.editor.element, bar, this.error);
+    this.element = h("div", { class: "board query-page", "data-testid": "board-query", "data-state": "ready" }, h("h1", { class: "visually-hidden" }, "Query"), form, this.stats.element, this.view.element);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.running) this.running.abort();
+      else void this.ask();
+    });
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        void this.ask();
+      }
+    });
+    this.examples();
+    void this.fillDatabases();
+  }
+
+  show(route: Route): void {
+    const { query } = route;
+    if (!query || (query.text === this.answered?.text && query.database === this.answered.database)) return;
+    this.choose(query);
+    void this.ask();
+  }
+
+  destroy(): void {
+    this.running?.abort();
+    this.view.clear();
+  }
+
+  private async ask(): Promise<void> {
+    const [text, database] = [this.editor.text, this.database.value];
+    if (text.trim() === "") {
+      this.editor.focus();
+      return;
+    }
+    this.running?.abort();
+    const running = (this.running = new AbortController());
+    this.clearError();
+    setText(this.run, "Stop");
+    this.element.setAttribute("aria-busy", "true");
+    this.answered = { text, database };
+    this.router.go({ query: { text, database } });
+    try {
+      // The replica follows what it is asked for; a name that is none would leave it waiting.
+      if (database !== "" && (await this.source.presence(database)) === "missing") throw new IsopointError("request", `database not found: ${database}`);
+      const result = await this.source.query(text, database, running.signal);
+      if (this.running !== running) return;
+      remember({ text, database });
+      this.stats.show(result.stats);
+      this.view.show(result);
+      const failed = result.results.find((statement) => statement.error !== undefined);
+      if (failed?.error !== undefined) this.fail(failed.error);
+      this.save.hidden = false;
+    } catch (error) {
+      if (this.running === running && !(error instanceof IsopointError && error.code === "aborted")) {
+        this.view.clear();
+        this.save.hidden = true;
+        this.fail(error instanceof Error ? error.message : String(error));
+      }
+    } finally {
+      if (this.running === running) {
+        this.running = null;
+        setText(this.run, "Run");
+        this.element.removeAttribute("aria-busy");
+      }
+    }
+  }
+
+  /** The error in InfluxDB's words; where it names a place, that line with the place pointed at. */
+  private fail(message: string): void {
+    const place = this.editor.markError(message);
+    const line = place && this.editor.text.split("\n")[place.line - 1];
+    const pointer = place && line !== undefined && line !== null && h("pre", { "aria-hidden": "true" }, `${line}\n${" ".repeat(Math.min(place.char - 1, [...line].length))}`, h("b", {}, "^".repeat(Math.max(place.length, 1))));
+    this.error.replaceChildren(h("p", {}, message), pointer || "");
+    this.error.hidden = false;
+  }
+
+  private clearError(): void {
+    this.error.hidden = true;
+    this.editor.mark(null);
+  }
+
+  private choose({ text, database }: { text: string; database: string }): void {
+    this.editor.text = text;
+    if (database !== "" && ![...this.database.options].some((option) => option.value === database)) this.database.append(h("option", { value: database }, database));
+    if (database !== "") this.database.value = database;
+    this.clearError();
+  }
+
+  private async fillDatabases(): Promise<void> {
+    const chosen = this.database.value;
+    const names = new Set([...(await this.source.databases()), ...(chosen === "" ? [] : [chosen])]);
+    this.database.replaceChildren(...[...names].map((name) => h("option", { value: name }, name)));
+    if (chosen !== "") this.database.value = chosen;
+  }
+
+  private examples(): void {
+    const buttons = EXAMPLES.map((example) =>
+      h("li", {}, h("button", { type: "button", class: "example", click: () => {
+        this.choose(example);
+        void this.ask();
+      } }, h("code", {}, example.text), h("span", { class: "quiet" }, example.database))),
+    );
+    this.view.element.append(h("section", { class: "examples" }, h("h2", {}, "Ask this page’s own copy of the engine"), h("p", { class: "quiet" }, "InfluxQL, answered here from compressed blocks; the server is asked only for bytes that are missing."), h("ul", {}, ...buttons)));
+  }
+
+  private listPast(): void {
+    if (!this.history.open) return;
+    const past = pastQueries();
+    const item = (query: { text: string; database: string }): HTMLElement =>
+      h("button", { type: "button", class: "example", click: () => {
+        this.choose(query);
+        this.history.open = false;
+        this.editor.focus();
+      } }, h("code", {}, query.text), h("span", { class: "quiet" }, query.database));
+    const clear = h("button", { type: "button", click: () => {
+      forgetAll();
+      this.listPast();
+    } }, "Forget all");
+    this.past.replaceChildren(...(past.length === 0 ? [h("p", { class: "quiet" }, "Queries that ran are kept here, in this browser.")] : [...past.map(item), clear]));
+  }
+
+  private async copyCurl(): Promise<void> {
+    const command = curl(this.source.address, this.database.value, this.editor.text);
+    try {
+      await navigator.clipboard.writeText(command);
+      this.say("Copied");
+    } catch {
+      // Without https or leave the clipboard is closed: the command is shown to be copied by hand.
+      this.error.replaceChildren(h("pre", {}, command));
+      this.error.hidden = false;
+    }
+  }
+
+  private async exportCsv(): Promise<void> {
+    if (!this.answered) return;
+    try {
+      const bytes = await this.source.csv(this.answered.text, this.answered.database);
+      const link = h("a", { href: URL.createObjectURL(new Blob([bytes as BlobPart], { type: "text/csv" })), download: "query.csv" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private say(text: string): void {
+    setText(this.said, text);
+    setTimeout(() => setText(this.said, ""), 2000);
+  }
+}

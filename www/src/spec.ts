@@ -1,0 +1,74 @@
+import { type Unit, formatDuration } from "./format";
+import { quote } from "./influxql";
+import type { Span } from "./timerange";
+
+/** A column of a panel's query, `call("field")`. */
+export interface ColumnSpec {
+  field: string;
+  call: "mean" | "max" | "min" | "last" | "sum";
+  /** In the legend, where there are several. */
+  label: string;
+}
+
+/** One panel: a query over time, and how it is drawn. */
+export interface PanelSpec {
+  id: string;
+  title: string;
+  measurement: string;
+  columns: ColumnSpec[];
+  /** Tags that make series of their own. */
+  groupBy?: string[];
+  unit: Unit;
+  /** Milliseconds between points: buckets are never narrower. */
+  interval: number;
+  /**
+   * The columns are counters: what is drawn is their growth per second. See `perSecond` in data.ts, the one place
+   * where the page computes anything.
+   */
+  rate?: true;
+  /** Buckets this many times wider than pixels ask for: points that jump about say more in fewer. */
+  spread?: number;
+  /** Ends of the value axis that hold whatever the values are. */
+  floor?: number;
+  ceiling?: number;
+  /** `band`: columns come in pairs, low and high, and what lies between is filled. */
+  style?: "line" | "area" | "band";
+  /** As wide as the page. */
+  wide?: true;
+  /** Label of the line that matters most: it comes first, stronger than the others. */
+  lead?: string;
+  /** Name of a series in the legend. */
+  label?: (tags: Record<string, string>, column: ColumnSpec) => string;
+}
+
+/** Panels that share a database, a time range and a cursor. */
+export interface BoardSpec {
+  /** Its name in the address; what comes before a slash is the page that boards share. */
+  page: string;
+  /** The page's heading, and this board's name among those on the page. */
+  heading: string;
+  title: string;
+  database: string;
+  panels: PanelSpec[];
+  /** Presets, each the last while of data that goes on, or of data that has ended. */
+  presets: number[];
+  /** What is shown when the address does not say. */
+  initial: { kind: "last"; millis: number } | { kind: "all" };
+  /** Points keep coming: now is the right edge. */
+  live: boolean;
+  utc: boolean;
+  /** Where the data is from, its licence. */
+  origin?: { text: string; link: string };
+  /** What to say when the database is missing: what it is, and the command that brings it. */
+  missing: { title: string; text: string; command: string };
+}
+
+/** The panel's query over `span`, in buckets. Empty buckets are left out: gaps are found from the times. */
+export function queryText(spec: PanelSpec, span: Span, bucket: number): string {
+  const columns = spec.columns.map(({ call, field }, number) => `${call}(${quote(field)}) AS ${quote(`c${number}`)}`);
+  const tags = (spec.groupBy ?? []).map((tag) => `, ${quote(tag)}`).join("");
+  return (
+    `SELECT ${columns.join(", ")} FROM ${quote(spec.measurement)} WHERE time >= ${Math.round(span.from)}ms AND time < ${Math.round(span.to)}ms` +
+    ` GROUP BY time(${formatDuration(bucket)})${tags} fill(none)`
+  );
+}
