@@ -27,6 +27,20 @@ struct Place {
     found: bool,
 }
 
+/// Where of `len` ascending places the one is that is equal, or else how many are less: one search for all types.
+fn search(len: usize, compare: &dyn Fn(usize) -> Ordering) -> Result<usize, usize> {
+    let (mut from, mut to) = (0, len);
+    while from < to {
+        let middle = from.midpoint(to);
+        match compare(middle) {
+            Ordering::Less => from = middle + 1,
+            Ordering::Equal => return Ok(middle),
+            Ordering::Greater => to = middle,
+        }
+    }
+    Err(from)
+}
+
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
         Self { pages: Vec::new(), len: 0 }
@@ -145,11 +159,15 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         // The last page that does not begin beyond the key.
-        let page = self.pages.partition_point(|page| page[0].0.borrow() <= key).saturating_sub(1);
+        let page = match search(self.pages.len(), &|page| self.pages[page][0].0.borrow().cmp(key)) {
+            Ok(page) => return Place { page, at: 0, found: true },
+            Err(page) => page.saturating_sub(1),
+        };
         let Some(entries) = self.pages.get(page) else { return Place { page: 0, at: 0, found: false } };
-        let at = entries.partition_point(|(other, _)| other.borrow().cmp(key) == Ordering::Less);
-        let found = entries.get(at).is_some_and(|(other, _)| other.borrow() == key);
-        Place { page, at, found }
+        match search(entries.len(), &|at| entries[at].0.borrow().cmp(key)) {
+            Ok(at) => Place { page, at, found: true },
+            Err(at) => Place { page, at, found: false },
+        }
     }
 
     /// Inserts at a place where no such key was found.
