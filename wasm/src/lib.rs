@@ -107,12 +107,11 @@ impl Core {
         method: String,
         path: String,
         query: String,
-        headers: JsValue,
+        headers: Array,
         body: &[u8],
         now: i64,
     ) -> Result<u32, JsValue> {
-        let headers: Vec<(String, String)> =
-            serde_wasm_bindgen::from_value(headers).map_err(|error| Fault::request(&error.to_string()))?;
+        let headers = values::read_pairs(&headers).ok_or_else(|| Fault::request("headers are pairs of texts"))?;
         let request_id = format!("00000000-0000-1000-8000-{:012x}", self.next_task);
         let body = bytes::Bytes::copy_from_slice(body);
         let now = Timestamp::from_nanos(now);
@@ -205,15 +204,15 @@ impl Core {
 
     pub fn stats(&mut self) -> JsValue {
         let snapshot = self.snapshot();
-        let databases = snapshot.databases.iter().map(|database| JsValue::from_str(&database.name)).collect::<Array>();
+        let databases: Vec<&str> = snapshot.databases.iter().map(|database| database.name.as_str()).collect();
         let series: usize = snapshot.databases.iter().map(|database| database.index.series_count()).sum();
         let live = || self.replicas.values().filter_map(|followed| followed.live.as_ref());
-        let files = live().flat_map(Replica::files).map(|file| JsValue::from_str(&file.name)).collect::<Array>();
+        let files: Vec<&str> = live().flat_map(Replica::files).map(|file| file.name.as_str()).collect();
         let bytes: u64 = live().flat_map(Replica::files).map(|file| file.size).sum();
         Object::new()
             .number("series", series as f64)
-            .value("databases", &databases)
-            .value("files", &files)
+            .value("databases", &values::names(&databases))
+            .value("files", &values::names(&files))
             .number("filesBytes", bytes as f64)
             .into()
     }
