@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
 use super::snapshot::Run;
 use super::*;
 use crate::catalog::{CatalogError, PolicyOptions};
 use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
 use crate::value::{FieldType, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A store whose host does as the test says.
