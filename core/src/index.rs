@@ -6,7 +6,7 @@ pub use measurement::MeasurementIndex;
 
 use crate::hash::Map;
 use crate::model::SeriesKey;
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 use std::sync::Arc;
 
 /// A series of one database, dense from 0. Never leaves the process.
@@ -17,7 +17,7 @@ pub struct SeriesId(pub u32);
 /// holds it.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseIndex {
-    measurements: BTreeMap<Arc<str>, Arc<MeasurementIndex>>,
+    measurements: SortedMap<Arc<str>, Arc<MeasurementIndex>>,
 }
 
 impl DatabaseIndex {
@@ -57,7 +57,7 @@ impl IndexWriter {
         self.by_key.insert(key.clone(), id);
         let index = Arc::make_mut(&mut self.index);
         let name: Arc<str> = Arc::from(&*key.measurement());
-        let measurement = index.measurements.entry(name).or_default();
+        let measurement = index.measurements.or_default(name);
         Arc::make_mut(measurement).insert(id, key.clone());
         id
     }

@@ -11,6 +11,7 @@ mod lttb;
 #[cfg(test)]
 mod tests;
 
+use crate::order::sort_few;
 use std::borrow::Cow;
 
 pub use lttb::lttb;
@@ -132,7 +133,7 @@ fn pick(points: Points<'_>, range: TimeRange, columns: usize, choose: impl Fn(&[
     for rows in runs(&ends) {
         picks.clear();
         choose(&drawn.values[rows.clone()], &mut picks);
-        picks.sort_unstable();
+        sort_few(&mut picks);
         picks.dedup();
         chosen.extend(picks.iter().map(|pick| drawn.row(rows.start + pick)));
     }

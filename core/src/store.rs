@@ -45,13 +45,14 @@ pub use snapshot::Snapshot;
 use crate::catalog::Command;
 use crate::limits::Limits;
 use crate::model::WriteBatch;
+use crate::sorted::SortedMap;
 use crate::time::{NANOS_PER_MINUTE, NANOS_PER_SEC, Timestamp};
 use bytes::Bytes;
 use commit::{Group, Pending, Work};
 use flush::{After, Editing, Flush};
 use manifest::{Edit, Manifest};
 use state::State;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use wal::{PointsWriter, Wal};
 
 /// The format of data folders that this program writes, and the newest it reads.
@@ -126,7 +127,7 @@ pub struct Store {
     group: Option<Group>,
     actions: VecDeque<Action>,
     /// What the actions that are under way are for.
-    work: BTreeMap<ActionId, Work>,
+    work: SortedMap<ActionId, Work>,
     next_action: u64,
     next_write: u64,
     /// Actions of opening that writes wait for, and files to delete after them.
@@ -172,7 +173,7 @@ impl Store {
             pending_bytes: 0,
             group: None,
             actions: VecDeque::new(),
-            work: BTreeMap::new(),
+            work: SortedMap::new(),
             next_action: 0,
             next_write: 0,
             opening: 0,

@@ -17,12 +17,12 @@ use isopoint_core::dialect::influx::line_protocol::{self, Precision};
 use isopoint_core::dialect::influx::{self, frames};
 use isopoint_core::dialect::route;
 use isopoint_core::model::WriteBatch;
+use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
 use isopoint_core::time::Timestamp;
 use js_sys::Array;
 use local::Local;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use task::Task;
 use values::{Object, bytes_list};
@@ -39,10 +39,10 @@ pub fn version() -> String {
 #[wasm_bindgen]
 pub struct Core {
     local: Local,
-    replicas: BTreeMap<String, Followed>,
+    replicas: SortedMap<String, Followed>,
     config: Arc<ApiConfig>,
     /// Each with the `now` of its request.
-    tasks: BTreeMap<u32, (Task, Timestamp)>,
+    tasks: SortedMap<u32, (Task, Timestamp)>,
     next_task: u32,
 }
 
@@ -67,9 +67,9 @@ impl Core {
         let config = Arc::new(ApiConfig::default());
         Self {
             local: Local::new(&config.limits),
-            replicas: BTreeMap::new(),
+            replicas: SortedMap::new(),
             config,
-            tasks: BTreeMap::new(),
+            tasks: SortedMap::new(),
             next_task: 0,
         }
     }
@@ -108,12 +108,11 @@ impl Core {
         method: String,
         path: String,
         query: String,
-        headers: JsValue,
+        headers: Array,
         body: &[u8],
         now: i64,
     ) -> Result<u32, JsValue> {
-        let headers: Vec<(String, String)> =
-            serde_wasm_bindgen::from_value(headers).map_err(|error| Fault::request(&error.to_string()))?;
+        let headers = values::read_pairs(&headers).ok_or_else(|| Fault::request("headers are pairs of texts"))?;
         let request_id = format!("00000000-0000-1000-8000-{:012x}", self.next_task);
         let body = bytes::Bytes::copy_from_slice(body);
         let now = Timestamp::from_nanos(now);
@@ -162,7 +161,7 @@ impl Core {
 
     /// Prepares for a new connection to the source's tail.
     pub fn begin(&mut self, database: &str) {
-        let followed = self.replicas.entry(database.to_owned()).or_default();
+        let followed = self.replicas.or_default(database.to_owned());
         followed.staged = Some(match &followed.live {
             Some(live) => live.restart(),
             None => Replica::new(database),
@@ -206,15 +205,15 @@ impl Core {
 
     pub fn stats(&mut self) -> JsValue {
         let snapshot = self.snapshot();
-        let databases = snapshot.databases.iter().map(|database| JsValue::from_str(&database.name)).collect::<Array>();
+        let databases: Vec<&str> = snapshot.databases.iter().map(|database| database.name.as_str()).collect();
         let series: usize = snapshot.databases.iter().map(|database| database.index.series_count()).sum();
         let live = || self.replicas.values().filter_map(|followed| followed.live.as_ref());
-        let files = live().flat_map(Replica::files).map(|file| JsValue::from_str(&file.name)).collect::<Array>();
+        let files: Vec<&str> = live().flat_map(Replica::files).map(|file| file.name.as_str()).collect();
         let bytes: u64 = live().flat_map(Replica::files).map(|file| file.size).sum();
         Object::new()
             .number("series", series as f64)
-            .value("databases", &databases)
-            .value("files", &files)
+            .value("databases", &values::names(&databases))
+            .value("files", &values::names(&files))
             .number("filesBytes", bytes as f64)
             .into()
     }

@@ -5,15 +5,15 @@ use bytes::Bytes;
 use isopoint_core::catalog::Command;
 use isopoint_core::limits::Limits;
 use isopoint_core::model::WriteBatch;
+use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::{
     Action, ByteRange, Event, FileName, Snapshot, Store, StoreConfig, WriteError, WriteId, Written,
 };
 use isopoint_core::time::Timestamp;
-use std::collections::BTreeMap;
 
 pub(crate) struct Local {
     store: Store,
-    files: BTreeMap<FileName, Bytes>,
+    files: SortedMap<FileName, Bytes>,
 }
 
 type Outcome = Result<Written, WriteError>;
@@ -21,7 +21,7 @@ type Outcome = Result<Written, WriteError>;
 impl Local {
     pub(crate) fn new(limits: &Limits) -> Self {
         let config = StoreConfig { limits: limits.clone(), ..StoreConfig::default() };
-        Self { store: Store::new(config), files: BTreeMap::new() }
+        Self { store: Store::new(config), files: SortedMap::new() }
     }
 
     pub(crate) fn create(&mut self, database: &str, now: Timestamp) -> Result<(), Fault> {

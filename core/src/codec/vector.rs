@@ -18,6 +18,7 @@
 use super::DecodeError;
 use super::bits::{self, VECTOR, width_of};
 use super::varint::{self, Reader, zigzag};
+use crate::order::sort_few;
 
 const WIDTHS: u8 = 65;
 const PATCHED: u8 = 3 * WIDTHS;
@@ -233,7 +234,8 @@ impl Plan {
             *slot = *value as i64;
             len += 1;
         }
-        let centre = *sample[..len].select_nth_unstable(len / 2).1 as u64;
+        sort_few(&mut sample[..len]);
+        let centre = sample[len / 2] as u64;
         // How many numbers have each reach r: -2^(r-1) <= x < 2^(r-1) from the centre, but not within half of that.
         let mut counts = [0_u32; 65];
         for value in values {

@@ -8,6 +8,7 @@ use super::table::slice_bits;
 use super::task::QueryError;
 use crate::model::Column;
 use crate::model::column::{Bitmap, Values};
+use crate::order::sort_by;
 use crate::plan::{Call, Function, Scalar};
 use crate::value::{FieldType, Value};
 use std::cmp::Ordering;
@@ -72,7 +73,7 @@ impl Slots {
     pub(super) fn settle(&mut self) {
         if !self.late.is_empty() {
             self.order.append(&mut self.late);
-            self.order.sort();
+            sort_by(&mut self.order, |a, b| a.0.cmp(&b.0));
         }
         self.hint = 0;
     }

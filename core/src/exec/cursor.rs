@@ -6,6 +6,7 @@ use super::task::{QueryError, QueryStats};
 use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
 use crate::model::{Column, SeriesKey};
+use crate::order::sort_by;
 use crate::store::ByteRange;
 use crate::value::{FieldType, Value};
 use bytes::Bytes;
@@ -278,14 +279,14 @@ impl Io {
         }
         let mut parts = self.ready.remove(&ticket).unwrap_or_default();
         self.outstanding -= parts.iter().map(|(range, _)| u64::from(range.len)).sum::<u64>();
-        parts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        sort_by(&mut parts, |a, b| a.0.cmp(&b.0));
         Some(parts)
     }
 
     /// What to ask the host now: few ranges, neighbours joined. Empty when everything wanted was asked.
     pub(super) fn ask(&mut self, stats: &mut QueryStats) -> Vec<ByteRange> {
         let mut wanted = std::mem::take(&mut self.wanted);
-        wanted.sort_unstable_by(|a, b| a.1.cmp(&b.1));
+        sort_by(&mut wanted, |a, b| a.1.cmp(&b.1));
         let first = self.asked.len();
         for (ticket, range) in wanted {
             let end = range.offset + u64::from(range.len);

@@ -64,7 +64,8 @@ impl FirstRows {
         let mut both = first.clone();
         both.extend(&second.rows());
         let mut order: Vec<u32> = (0..both.len() as u32).collect();
-        order.sort_by_key(|row| self.order(both.times[*row as usize]));
+        let order_of = |row: u32| self.order(both.times[row as usize]);
+        crate::order::sort(&mut order, &mut |a, b| order_of(a).cmp(&order_of(b)));
         order.truncate(self.most);
         self.kept.clear();
         self.kept.gather(&both.rows(), &order);

@@ -4,9 +4,11 @@ use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Sourc
 use super::first_rows::FirstRows;
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
+use crate::order::sort_dedup;
 use crate::plan::GroupBy;
+use crate::sorted::SortedMap;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 /// Rows merged in one go.
@@ -27,12 +29,11 @@ impl Grouping {
             GroupBy::Tags(keys) => keys.clone(),
             GroupBy::AllTags => input.tag_keys(),
         };
-        tag_keys.sort();
-        tag_keys.dedup();
-        let mut found: BTreeMap<(Arc<str>, Vec<String>), Vec<u32>> = BTreeMap::new();
+        sort_dedup(&mut tag_keys);
+        let mut found: SortedMap<(Arc<str>, Vec<String>), Vec<u32>> = SortedMap::new();
         for (at, header) in input.groups().iter().enumerate() {
             let values = tag_keys.iter().map(|key| header.tags.get(key).unwrap_or_default().into_owned());
-            found.entry((Arc::clone(&header.name), values.collect())).or_default().push(at as u32);
+            found.or_default((Arc::clone(&header.name), values.collect())).push(at as u32);
         }
         let (mut groups, mut members) = (Vec::with_capacity(found.len()), Vec::with_capacity(found.len()));
         for ((name, values), joined) in found {

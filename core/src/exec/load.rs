@@ -6,6 +6,7 @@ use super::table::cast_column;
 use super::task::QueryError;
 use crate::codec::DecodeError;
 use crate::model::Column;
+use crate::order::{sort, sort_by};
 use crate::plan::{Scalar, ScanField};
 use crate::store::ByteRange;
 use crate::store::block::{self, BlockEntry, BlockReader, ColumnEntry, FileSlice, Stats};
@@ -184,7 +185,7 @@ impl Pending {
         let Run::Block { file, entry } = &self.run else { return Vec::new() };
         let columns = self.places.iter().flatten().map(|place| entry.column_range(&entry.columns[*place]));
         let mut ranges: Vec<_> = std::iter::once(entry.times_range()).chain(columns).collect();
-        ranges.sort_unstable_by_key(|range| range.offset);
+        sort_by(&mut ranges, |a, b| a.offset.cmp(&b.offset));
         ranges.dedup();
         // Longer than any read: it comes short, and decoding says so.
         let len = |range: block::ByteRange| u32::try_from(range.len).unwrap_or(u32::MAX);
@@ -335,7 +336,7 @@ impl Loaded {
     fn sorted(chunk: &Chunk, fields: &[ScanField], range: TimeRange, rank: usize, lease: Lease) -> Self {
         let inside = chunk.times.iter().enumerate().filter(|(_, time)| range.contains(**time));
         let mut order: Vec<u32> = inside.map(|(row, _)| row as u32).collect();
-        order.sort_by_key(|row| chunk.times[*row as usize]);
+        sort(&mut order, &mut |a, b| chunk.times[a as usize].cmp(&chunk.times[b as usize]));
         let same = |a: &u32, b: &u32| chunk.times[*a as usize] == chunk.times[*b as usize];
         let times: Vec<i64> = order.chunk_by(same).map(|rows| chunk.times[rows[0] as usize]).collect();
         let columns = fields.iter().map(|field| {

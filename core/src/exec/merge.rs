@@ -8,6 +8,7 @@ use super::cursor::{Context, Lease, Poll, Rows, Wish};
 use super::load::{self, Loaded, Pending, Summary};
 use super::table::Table;
 use super::task::QueryError;
+use crate::order::sort_by;
 use crate::plan::ScanField;
 use crate::store::snapshot::Run;
 use crate::time::TimeRange;
@@ -62,7 +63,7 @@ impl Runs {
         let runs = runs.into_iter().enumerate().filter_map(|(rank, run)| Pending::new(run, rank, fields));
         let mut waiting: Vec<_> = runs.filter(|run| run.extent.overlaps(range) && !run.extent.is_empty()).collect();
         cx.stats.blocks_pruned += (before - waiting.len()) as u64;
-        waiting.sort_by_key(|run| run.begins(descending));
+        sort_by(&mut waiting, |a, b| a.begins(descending).cmp(&b.begins(descending)));
         if let Some(wish) = wish {
             let mut reached: Option<i64> = None;
             for at in 0..waiting.len() {

@@ -3,6 +3,7 @@
 use super::scan::ScanSource;
 use super::task::QueryError;
 use crate::limits::Limits;
+use crate::order::sort_dedup;
 use crate::plan::Node;
 use crate::store::{ByteRange, Snapshot};
 
@@ -11,8 +12,7 @@ use crate::store::{ByteRange, Snapshot};
 pub fn needs(plan: &Node, snapshot: &Snapshot, limits: &Limits) -> Result<Vec<ByteRange>, QueryError> {
     let mut needed = Vec::new();
     collect(plan, snapshot, limits, &mut needed)?;
-    needed.sort_unstable();
-    needed.dedup();
+    sort_dedup(&mut needed);
     Ok(needed)
 }
 

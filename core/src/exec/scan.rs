@@ -10,13 +10,14 @@ use crate::index::{MeasurementIndex, SeriesId};
 use crate::limits::{Exceeded, Limits};
 use crate::model::SeriesKey;
 use crate::model::column::Bitmap;
+use crate::order::sort_by;
 use crate::plan::{BinaryOp, Expr, Measurements, Scalar, Scan, ScanField};
+use crate::sorted::SortedSet;
 use crate::store::snapshot::Shard;
 use crate::store::{ByteRange, Snapshot};
 use crate::time::TimeRange;
 use crate::value::{FieldType, Value};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Rows that could be looked at in the time a series takes to open.
@@ -63,7 +64,7 @@ impl ScanSource {
         };
         let mut source =
             Self { groups: Vec::new(), series: Vec::new(), tag_keys: Vec::new(), shared: Arc::new(shared) };
-        let mut tag_keys = BTreeSet::new();
+        let mut tag_keys = SortedSet::new();
         let mut add = |name: &Arc<str>, tags: Tags, series: Option<SeriesId>| {
             source.groups.push(Header { name: Arc::clone(name), tags, input: 0, columns: Arc::clone(&columns) });
             source.series.push(series);
@@ -76,7 +77,7 @@ impl ScanSource {
         };
         let shared = &source.shared;
         let mut add_all = |name: &Arc<str>, index: &MeasurementIndex| {
-            tag_keys.extend(index.tag_keys().map(str::to_owned));
+            tag_keys.extend(index.tag_keys().map(|key| (key.to_owned(), ())));
             for (id, key) in shared.candidates(index) {
                 let tags = Tags::Series(key.clone());
                 if shared.may_match(&columns, &tags) {
@@ -87,7 +88,7 @@ impl ScanSource {
         };
         match scan.measurements {
             Measurements::Named(mut names) => {
-                names.sort();
+                sort_by(&mut names, Ord::cmp);
                 for name in names {
                     if let Some(index) = database.index.measurement(&name) {
                         add_all(&name.into(), index)?;
@@ -103,13 +104,13 @@ impl ScanSource {
                 let index = database.index.measurement(&measurement);
                 let name: Arc<str> = measurement.into();
                 for key in keys.iter().filter_map(|key| SeriesKey::from_canonical(key)) {
-                    tag_keys.extend(key.tags().map(|(key, _)| key.into_owned()));
+                    tag_keys.extend(key.tags().map(|(key, _)| (key.into_owned(), ())));
                     let series = index.and_then(|index| index.find(key.as_bytes()));
                     add(&name, Tags::Series(key), series)?;
                 }
             }
         }
-        source.tag_keys = tag_keys.into_iter().collect();
+        source.tag_keys = tag_keys.keys().cloned().collect();
         if reversed {
             source.groups.reverse();
             source.series.reverse();
@@ -177,7 +178,7 @@ impl Shared {
         let postings = equalities.iter().map(|(tag, value)| index.with_tag(tag, value));
         let Some(fewest) = postings.min_by_key(|series| series.len()) else { return index.series().collect() };
         let mut series: Vec<_> = fewest.iter().filter_map(|id| Some((*id, index.key(*id)?))).collect();
-        series.sort_unstable_by(|a, b| a.1.cmp(b.1));
+        sort_by(&mut series, |a, b| a.1.cmp(b.1));
         series
     }
 

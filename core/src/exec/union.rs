@@ -1,6 +1,7 @@
 //! The groups of several inputs, one after the other.
 
 use super::cursor::{Cursor, Header, Source, Wish};
+use crate::order::sort_dedup;
 use std::sync::Arc;
 
 pub(super) struct UnionSource {
@@ -35,8 +36,7 @@ impl Source for UnionSource {
 
     fn tag_keys(&self) -> Vec<String> {
         let mut keys: Vec<_> = self.inputs.iter().flat_map(|input| input.tag_keys()).collect();
-        keys.sort();
-        keys.dedup();
+        sort_dedup(&mut keys);
         keys
     }
 

@@ -2,17 +2,18 @@
 
 use super::SeriesId;
 use crate::model::SeriesKey;
+use crate::sorted::SortedMap;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Made to be copied cheaply when it grows while a snapshot holds it: keys and names are shared.
 #[derive(Clone, Debug, Default)]
 pub struct MeasurementIndex {
-    by_key: BTreeMap<SeriesKey, SeriesId>,
-    by_id: crate::hash::Map<SeriesId, SeriesKey>,
+    by_key: SortedMap<SeriesKey, SeriesId>,
+    /// Ascending: ids only grow.
+    by_id: Vec<(SeriesId, SeriesKey)>,
     /// Tag key, tag value, series in ascending order.
-    postings: BTreeMap<Arc<str>, BTreeMap<Arc<str>, SmallVec<[SeriesId; 4]>>>,
+    postings: SortedMap<Arc<str>, SortedMap<Arc<str>, SmallVec<[SeriesId; 4]>>>,
 }
 
 impl MeasurementIndex {
@@ -23,7 +24,7 @@ impl MeasurementIndex {
             debug_assert!(series.last().is_none_or(|last| *last < id), "ids only grow");
             series.push(id);
         }
-        self.by_id.insert(id, key.clone());
+        self.by_id.push((id, key.clone()));
         self.by_key.insert(key, id);
     }
 
@@ -41,7 +42,8 @@ impl MeasurementIndex {
     }
 
     pub fn key(&self, series: SeriesId) -> Option<&SeriesKey> {
-        self.by_id.get(&series)
+        let at = self.by_id.partition_point(|(id, _)| *id < series);
+        self.by_id.get(at).filter(|(id, _)| *id == series).map(|(_, key)| key)
     }
 
     pub fn find(&self, key: &[u8]) -> Option<SeriesId> {
@@ -65,7 +67,7 @@ impl MeasurementIndex {
 }
 
 /// The value of a name, made when it is not there; a name that is there costs no allocation.
-fn entry<'a, V: Default>(map: &'a mut BTreeMap<Arc<str>, V>, name: &str) -> &'a mut V {
+fn entry<'a, V: Default>(map: &'a mut SortedMap<Arc<str>, V>, name: &str) -> &'a mut V {
     if !map.contains_key(name) {
         map.insert(Arc::from(name), V::default());
     }

@@ -4,6 +4,7 @@
 //! bytes `00` and `01` are written `01 01` and `01 02`, so the plain byte order of keys is the order of answers: by
 //! measurement, then tag by tag.
 
+use crate::order::sort_few;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ impl SeriesKey {
     /// left out.
     pub fn new(measurement: &str, tags: &[(&str, &str)]) -> Self {
         let mut sorted: Vec<_> = tags.iter().filter(|(_, value)| !value.is_empty()).collect();
-        sorted.sort_unstable();
+        sort_few(&mut sorted);
         let mut bytes = Vec::with_capacity(64);
         push_text(measurement.as_bytes(), &mut bytes);
         for (key, value) in sorted {

@@ -5,6 +5,7 @@ use super::manifest::FileEntry;
 use super::memtable::{Chunk, FrozenMemtable};
 use crate::index::DatabaseIndex;
 use crate::model::Column;
+use crate::order::sort_by;
 use bytes::Bytes;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -74,7 +75,7 @@ fn merge(chunks: &[Arc<Chunk>]) -> Chunk {
     };
     let mut order: Vec<_> = chunks.iter().enumerate().flat_map(rows).collect();
     // Stable: rows of one time stay in the order they were written.
-    order.sort_by_key(|(time, ..)| *time);
+    sort_by(&mut order, |a, b| a.0.cmp(&b.0));
     let times = order.chunk_by(|a, b| a.0 == b.0);
     let mut merged =
         Chunk { times: times.clone().map(|rows| rows[0].0).collect(), columns: Vec::new(), ascending: true };

@@ -6,10 +6,10 @@
 
 use crate::index::SeriesId;
 use crate::model::{Column, Values, WriteBatch};
+use crate::sorted::SortedMap;
 use crate::time::{TimeRange, Timestamp};
 use crate::value::Value;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows after which a chunk is closed.
@@ -160,7 +160,7 @@ impl FrozenMemtable {
 #[derive(Debug, Default)]
 pub struct Memtable {
     pub number: u64,
-    pub shards: BTreeMap<u64, Arc<FrozenMemtable>>,
+    pub shards: SortedMap<u64, Arc<FrozenMemtable>>,
     /// Bytes of times and values, and an estimate of what a series costs.
     pub bytes: u64,
     pub points: u64,
@@ -188,7 +188,7 @@ impl Memtable {
     /// Adds rows of one shard. `ids` and `names` are those of the batch's series and fields.
     pub fn append(&mut self, shard: u64, batch: &WriteBatch, rows: std::ops::Range<usize>, places: &Places) {
         let number = self.number;
-        let shard = self.shards.entry(shard).or_insert_with(|| Arc::new(FrozenMemtable::new(number)));
+        let shard = self.shards.or_insert_with(shard, || Arc::new(FrozenMemtable::new(number)));
         let shard = Arc::make_mut(shard);
         for row in &batch.rows[rows] {
             let tail = shard.tail(places.series[row.series as usize]);

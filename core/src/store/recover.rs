@@ -18,9 +18,10 @@ use super::state::State;
 use super::wal::{self, Record, Wal};
 use super::{Action, ByteRange, FORMAT, FileName, Store, StoreConfig};
 use crate::model::SeriesKey;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Timestamp;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Opening, under way.
@@ -29,7 +30,7 @@ pub struct Recovery {
     config: StoreConfig,
     now: Timestamp,
     /// Every file there is, with its length.
-    files: BTreeMap<FileName, u64>,
+    files: SortedMap<FileName, u64>,
     manifest: Option<Manifest>,
     state: State,
     footers: Vec<Footer>,
@@ -240,7 +241,7 @@ impl Recovery {
         let Some(shard) = database.shards.get_mut(&entry.shard) else { return Ok(()) };
         let fields = Arc::make_mut(&mut shard.fields);
         for field in file.index.fields() {
-            fields.entry(field.measurement.clone()).or_default().insert(field.name.clone(), field.field_type);
+            fields.or_default(field.measurement.clone()).insert(field.name.clone(), field.field_type);
         }
         shard.files.push(Arc::new(file));
         Ok(())
@@ -326,12 +327,12 @@ impl Recovery {
 
     fn finish(&mut self) -> Store {
         let manifest = self.manifest.take().expect("`start` has read it");
-        let live: std::collections::BTreeSet<FileName> = manifest.files.iter().map(FileEntry::name).collect();
+        let live: SortedSet<FileName> = manifest.files.iter().map(|file| (file.name(), ())).collect();
         let (number, first) = (manifest.file(), manifest.checkpoint.replay_from);
         let swept = self.files.keys().filter(|file| {
             let old_log = file.as_wal().is_some_and(|segment| segment < first)
                 || file.as_manifest().is_some() && **file != number;
-            old_log || file.is_temporary() || file.is_block() && !live.contains(file)
+            old_log || file.is_temporary() || file.is_block() && !live.contains_key(file)
         });
         let sweep = swept.cloned().collect();
         let state = std::mem::take(&mut self.state);

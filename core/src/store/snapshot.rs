@@ -12,9 +12,10 @@ use super::memtable::{Chunk, FrozenMemtable};
 use crate::codec::DecodeError;
 use crate::hash::Map;
 use crate::index::{DatabaseIndex, SeriesId};
+use crate::order::sort_few;
+use crate::sorted::SortedMap;
 use crate::time::TimeRange;
 use crate::value::FieldType;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Everything at one moment. Databases in order of creation.
@@ -60,7 +61,7 @@ pub struct Shard {
 }
 
 /// The type of every field of a shard: measurement, field.
-pub type Fields = BTreeMap<String, BTreeMap<String, FieldType>>;
+pub type Fields = SortedMap<String, SortedMap<String, FieldType>>;
 
 /// A live block file and where the database's series are in it.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Policy {
     pub fn field_types(&self, measurement: &str, field: &str, range: TimeRange) -> Vec<FieldType> {
         let mut types: Vec<_> =
             self.shards_in(range).filter_map(|shard| shard.fields.get(measurement)?.get(field).copied()).collect();
-        types.sort_unstable();
+        sort_few(&mut types);
         types.dedup();
         types
     }

@@ -6,9 +6,9 @@ use crate::catalog::{Catalog, CatalogError, Command, ShardEntry};
 use crate::hash::Set;
 use crate::limits::{Exceeded, Limits};
 use crate::model::{SeriesKey, WriteBatch, batch::Row};
+use crate::sorted::SortedMap;
 use crate::time::{TimeRange, Timestamp};
 use crate::value::FieldType;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use std::sync::Arc;
 pub(super) struct Staged {
     pub(super) catalog: Arc<Catalog>,
     /// Fields that are new to a shard: shard and measurement, field.
-    pub(super) fields: BTreeMap<(u64, String), BTreeMap<String, FieldType>>,
+    pub(super) fields: SortedMap<(u64, String), SortedMap<String, FieldType>>,
     /// Series that are new, by database.
-    series: BTreeMap<u32, Set<Box<[u8]>>>,
+    series: SortedMap<u32, Set<Box<[u8]>>>,
 }
 
 /// Points that passed: a batch whose rows are all to be stored.
@@ -44,7 +44,7 @@ pub(super) enum Rules<'a> {
 
 impl Staged {
     pub(super) fn new(state: &State) -> Self {
-        Self { catalog: Arc::clone(&state.catalog), fields: BTreeMap::new(), series: BTreeMap::new() }
+        Self { catalog: Arc::clone(&state.catalog), fields: SortedMap::new(), series: SortedMap::new() }
     }
 
     /// `false` when the command has nothing to do and needs no log.
@@ -186,10 +186,10 @@ impl Check<'_> {
             let types = &self.shards[at].types;
             let field_type = FieldType::from_id(types[field as usize]).expect("`fields` put a type there");
             let key = (shard, batch.field_measurement(field).to_owned());
-            self.staged.fields.entry(key).or_default().insert(batch.field_name(field).to_owned(), field_type);
+            self.staged.fields.or_default(key).insert(batch.field_name(field).to_owned(), field_type);
         }
         if new {
-            self.staged.series.entry(self.database).or_default().insert(batch.series_key(row.series).into());
+            self.staged.series.or_default(self.database).insert(batch.series_key(row.series).into());
         }
         self.series[row.series as usize] = Series::Known;
         Ok(shard)
@@ -285,7 +285,7 @@ impl Check<'_> {
         let measurement = batch.field_measurement(field);
         let stored =
             || Some(self.state.databases.get(&self.database)?.shards.get(&shard)?.fields.get(measurement)?.len());
-        let staged = self.staged.fields.get(&(shard, measurement.to_owned())).map_or(0, BTreeMap::len);
+        let staged = self.staged.fields.get(&(shard, measurement.to_owned())).map_or(0, SortedMap::len);
         let asked = (stored().unwrap_or(0) + staged + self.fresh.len()) as u64 + 1;
         let allowed = u64::from(limits.max_fields);
         if asked > allowed {

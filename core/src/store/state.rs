@@ -10,14 +10,14 @@ use crate::catalog::{Catalog, DatabaseEntry, ShardEntry};
 use crate::hash::Set;
 use crate::index::{IndexWriter, SeriesId};
 use crate::model::SeriesKey;
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) catalog: Arc<Catalog>,
-    pub(super) databases: BTreeMap<u32, DatabaseState>,
+    pub(super) databases: SortedMap<u32, DatabaseState>,
     pub(super) active: Memtable,
     /// The memtable that is becoming files; older than `active`.
     pub(super) flushing: Option<Memtable>,
@@ -29,7 +29,7 @@ pub(super) struct DatabaseState {
     pub(super) index: IndexWriter,
     /// Field names, each kept once.
     names: Set<Arc<str>>,
-    pub(super) shards: BTreeMap<u64, ShardState>,
+    pub(super) shards: SortedMap<u64, ShardState>,
     view: Option<Arc<Database>>,
 }
 
@@ -58,7 +58,7 @@ impl State {
             // A shard that was dropped after the write that made it, both in one group.
             let Some(state) = state else { continue };
             state.view = None;
-            Arc::make_mut(&mut state.fields).entry(measurement).or_default().extend(fields);
+            Arc::make_mut(&mut state.fields).or_default(measurement).extend(fields);
         }
         self.view = None;
         dropped
@@ -67,11 +67,11 @@ impl State {
     /// Makes and takes away states so that they are those of the catalog's databases and shards.
     fn follow_catalog(&mut self, before: &Catalog) -> Vec<Arc<BlockFile>> {
         let mut dropped = Vec::new();
-        let mut live: BTreeMap<u32, Set<u64>> = BTreeMap::new();
+        let mut live: SortedMap<u32, Set<u64>> = SortedMap::new();
         for database in &self.catalog.databases {
             let shards = database.policies.iter().flat_map(|policy| policy.shards.iter().map(|shard| shard.id));
             live.insert(database.id, shards.collect());
-            self.databases.entry(database.id).or_default();
+            self.databases.or_default(database.id);
         }
         let mut forget = |shard: u64, state: ShardState, memtables: [Option<&mut Memtable>; 2]| {
             dropped.extend(state.files);
@@ -79,14 +79,14 @@ impl State {
                 memtable.forget(shard);
             }
         };
-        for (id, database) in &mut self.databases {
+        for (id, database) in self.databases.iter_mut() {
             if before.database_by_id(*id) == self.catalog.database_by_id(*id) {
                 continue;
             }
             database.view = None;
             let shards = live.remove(id).unwrap_or_default();
             for shard in &shards {
-                database.shards.entry(*shard).or_default();
+                database.shards.or_default(*shard);
             }
             let gone: Vec<_> = database.shards.keys().copied().filter(|shard| !shards.contains(shard)).collect();
             for shard in gone {

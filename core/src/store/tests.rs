@@ -3,6 +3,7 @@ use super::*;
 use crate::catalog::{CatalogError, PolicyOptions};
 use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR};
 use crate::value::{FieldType, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A store whose host does as the test says.
@@ -193,7 +194,7 @@ fn a_point_is_refused_for_itself_only() {
     assert_eq!(written, Ok(Written { points: 3, values: 4, dropped: 4, refusal: Some(conflict) }));
     assert_eq!(host.rows(), [3, 1], "another shard has its own types");
     let snapshot = host.store.snapshot();
-    let fields = &snapshot.databases[0].policies[0].shards[0].fields["m"];
+    let fields = &snapshot.databases[0].policies[0].shards[0].fields.get("m").unwrap();
     assert_eq!(fields.keys().collect::<Vec<_>>(), ["new", "v"], "a refused point leaves no field");
     let refusal = |batch| host_refusal(&mut Host::with_database(StoreConfig::default()), batch);
     assert_eq!(

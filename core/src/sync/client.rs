@@ -13,6 +13,7 @@ use crate::catalog::shard_range;
 use crate::codec::DecodeError;
 use crate::index::{IndexWriter, SeriesId};
 use crate::model::{SeriesKey, WriteBatch};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::blockfile::{FileIndex, Footer};
 use crate::store::memtable::{FrozenMemtable, Places};
 use crate::store::snapshot::{BlockFile, Database, Fields, Policy, Shard};
@@ -20,7 +21,6 @@ use crate::store::wal;
 use crate::store::{ByteRange, FileName};
 use crate::time::TimeRange;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a piece of the tail came to.
@@ -49,17 +49,17 @@ struct TailTable {
 pub struct Replica {
     name: String,
     index: IndexWriter,
-    files: BTreeMap<FileName, Arc<BlockFile>>,
+    files: SortedMap<FileName, Arc<BlockFile>>,
     /// In force.
     manifest: Option<Manifest>,
     /// Waits for indexes.
     next: Option<Manifest>,
     /// Footers that are here while their index is not.
-    footers: BTreeMap<FileName, Footer>,
+    footers: SortedMap<FileName, Footer>,
     asked: Vec<Want>,
-    tail: BTreeMap<TailKey, TailTable>,
+    tail: SortedMap<TailKey, TailTable>,
     /// Names of fields, each once.
-    names: BTreeMap<Box<str>, Arc<str>>,
+    names: SortedMap<Box<str>, Arc<str>>,
     view: Option<Arc<Database>>,
 }
 
@@ -77,13 +77,13 @@ impl Replica {
         Self {
             name: database.to_owned(),
             index: IndexWriter::default(),
-            files: BTreeMap::new(),
+            files: SortedMap::new(),
             manifest: None,
             next: None,
-            footers: BTreeMap::new(),
+            footers: SortedMap::new(),
             asked: Vec::new(),
-            tail: BTreeMap::new(),
-            names: BTreeMap::new(),
+            tail: SortedMap::new(),
+            names: SortedMap::new(),
             view: None,
         }
     }
@@ -191,9 +191,11 @@ impl Replica {
         }
         let first = next.first_generation;
         self.tail.retain(|(generation, _, _), _| *generation >= first);
-        let live: std::collections::BTreeSet<_> =
-            shards_of(next).flat_map(|(_, shard)| &shard.files).map(|file| FileName::new(file.name.as_str())).collect();
-        self.files.retain(|name, _| live.contains(name));
+        let live: SortedSet<_> = shards_of(next)
+            .flat_map(|(_, shard)| &shard.files)
+            .map(|file| (FileName::new(file.name.as_str()), ()))
+            .collect();
+        self.files.retain(|name, _| live.contains_key(name));
         self.manifest = self.next.take();
         self.view = None;
     }
@@ -234,7 +236,7 @@ impl Replica {
         // Rows of one shard mostly come together: its table is looked up once a run.
         for rows in batch.rows.chunk_by(|left, right| shard_start(left.time) == shard_start(right.time)) {
             let start = shard_start(rows[0].time);
-            let tail = self.tail.entry((generation, policy.to_owned(), start)).or_insert_with(|| TailTable {
+            let tail = self.tail.or_insert_with((generation, policy.to_owned(), start), || TailTable {
                 points: Arc::new(FrozenMemtable::new(generation)),
                 fields: Fields::new(),
             });
@@ -243,8 +245,8 @@ impl Replica {
             for row in rows {
                 let cells = batch.cells_of(row);
                 for cell in cells.iter().filter(|cell| !std::mem::replace(&mut seen[cell.field as usize], true)) {
-                    let measurement = tail.fields.entry(batch.field_measurement(cell.field).to_owned()).or_default();
-                    measurement.entry(batch.field_name(cell.field).to_owned()).or_insert(cell.field_type);
+                    let measurement = tail.fields.or_default(batch.field_measurement(cell.field).to_owned());
+                    measurement.or_insert_with(batch.field_name(cell.field).to_owned(), || cell.field_type);
                 }
                 let cells = cells.iter().map(|cell| (&places.names[cell.field as usize], batch.value(cell)));
                 table.tail(places.series[row.series as usize]).push(row.time, cells);
@@ -280,13 +282,13 @@ impl Replica {
         let manifest = self.manifest.as_ref()?;
         let index = self.index.view();
         let policies = manifest.policies.iter().zip(0..).map(|(policy, id)| {
-            let mut shards: BTreeMap<i64, Shard> = BTreeMap::new();
+            let mut shards: SortedMap<i64, Shard> = SortedMap::new();
             for listed in &policy.shards {
                 shards.insert(listed.min_time, self.shard(listed));
             }
             for ((_, _, start), tail) in self.tail.iter().filter(|((_, name, _), _)| *name == policy.name) {
                 // A shard that no file has yet: its number is the server's to give, and no answer shows it.
-                let shard = shards.entry(*start).or_insert_with(|| Shard {
+                let shard = shards.or_insert_with(*start, || Shard {
                     id: 0,
                     range: shard_range(*start, policy.shard_duration),
                     files: Vec::new(),
@@ -294,10 +296,10 @@ impl Replica {
                     fields: Arc::default(),
                 });
                 let fields = Arc::make_mut(&mut shard.fields);
-                for (measurement, names) in &tail.fields {
-                    let known = fields.entry(measurement.clone()).or_default();
-                    for (name, field_type) in names {
-                        known.entry(name.clone()).or_insert(*field_type);
+                for (measurement, names) in tail.fields.iter() {
+                    let known = fields.or_default(measurement.clone());
+                    for (name, field_type) in names.iter() {
+                        known.or_insert_with(name.clone(), || *field_type);
                     }
                 }
                 shard.memtables.push(Arc::clone(&tail.points));
@@ -308,7 +310,7 @@ impl Replica {
                 duration: policy.duration,
                 shard_duration: policy.shard_duration,
                 replication: policy.replication,
-                shards: shards.into_values().map(Arc::new).collect(),
+                shards: shards.into_iter().map(|(_, shard)| Arc::new(shard)).collect(),
             })
         });
         let policies = policies.collect();
@@ -321,7 +323,7 @@ impl Replica {
         let names = listed.files.iter().map(|file| FileName::new(file.name.as_str()));
         let files: Vec<_> = names.filter_map(|name| self.files.get(&name).cloned()).collect();
         for field in files.iter().flat_map(|file| file.index.fields()) {
-            fields.entry(field.measurement.clone()).or_default().entry(field.name.clone()).or_insert(field.field_type);
+            fields.or_default(field.measurement.clone()).or_insert_with(field.name.clone(), || field.field_type);
         }
         Shard {
             id: listed.id,

@@ -76,7 +76,7 @@ pub(super) fn compile(request: Request, snapshot: &Snapshot, limits: &Limits) ->
 fn percentiles(options: &Object) -> Vec<f64> {
     let wanted = options.get("percentiles").and_then(Value::as_array);
     let mut numbers: Vec<f64> = wanted.into_iter().flatten().filter_map(Value::as_f64).collect();
-    numbers.sort_unstable_by(f64::total_cmp);
+    crate::order::sort_by(&mut numbers, f64::total_cmp);
     numbers.dedup();
     numbers
 }

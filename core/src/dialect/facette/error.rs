@@ -77,7 +77,7 @@ pub(super) fn refuse(_: &Call, refusal: Refusal) -> Box<dyn Exchange> {
     match refusal {
         Refusal::UnknownPath => reply(&Error::Endpoint),
         Refusal::WrongMethod(mut methods) => {
-            methods.sort_unstable();
+            crate::order::sort_few(&mut methods);
             Box::new(Reply::new(405, vec![("Allow".to_owned(), methods.join(", "))], ""))
         }
         Refusal::Body { status, why } => reply(&Error::Body { status, why }),

@@ -33,7 +33,7 @@ pub(super) fn find(snapshot: &Snapshot, origin: &str, source: &str, metric: &str
     let database = snapshot.database(origin)?;
     let policy = database.policy(None)?;
     let mut found = candidates(database, policy, source, metric);
-    found.sort_unstable_by(|(_, a), (_, b)| a.key.cmp(&b.key));
+    crate::order::sort_by(&mut found, |(_, a), (_, b)| a.key.cmp(&b.key));
     found.dedup_by(|(_, a), (_, b)| a.key == b.key);
     // A field of the measurement need not be one of the series. That it is not only matters where there is a choice.
     if found.len() > 1 {

@@ -24,7 +24,7 @@ impl Summary {
         let (min, max) = (min(&known).unwrap_or(f64::NAN), max(&known).unwrap_or(f64::NAN));
         let mut wanted = Vec::new();
         if !known.is_empty() && !percentiles.is_empty() {
-            known.sort_unstable_by(f64::total_cmp);
+            crate::order::sort_by(&mut known, f64::total_cmp);
             wanted.extend(percentiles.iter().map(|wanted| percentile(&known, *wanted)));
         }
         Self { min, max, avg, last, percentiles: wanted }

@@ -129,7 +129,7 @@ fn write_value(value: &Value, out: &mut String) {
         }
         Value::Object(object) => {
             let mut members: Vec<_> = object.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| *key);
+            crate::order::sort_by(&mut members, |(a, _), (b, _)| a.cmp(b));
             out.push_str("map[");
             for (at, (key, value)) in members.into_iter().enumerate() {
                 if at > 0 {

@@ -17,6 +17,7 @@ mod time;
 use super::ast::{Expr, Field, Fill, Select};
 use super::error::StatementError;
 use super::query::Context;
+use crate::order::sort_dedup;
 use crate::plan::{self, Bucket, FillWith, Function, GroupBy, Measurements, Node, ReportedTime, Scalar};
 use crate::time::TimeRange;
 use crate::value::FieldType;
@@ -100,18 +101,17 @@ fn group_by(dimensions: &[Expr], schema: &Schema<'_>) -> Result<(GroupBy, Option
             Expr::Variable { name, .. } => tags.push(name.clone()),
             Expr::Wildcard(_) => {
                 open = true;
-                tags.extend(schema.tags.iter().cloned());
+                tags.extend(schema.tags.keys().cloned());
             }
             Expr::Regex(pattern) => {
                 open = true;
                 let pattern = expr::regex(pattern)?;
-                tags.extend(schema.tags.iter().filter(|tag| pattern.is_match(tag)).cloned());
+                tags.extend(schema.tags.keys().filter(|tag| pattern.is_match(tag)).cloned());
             }
             _ => {}
         }
     }
-    tags.sort();
-    tags.dedup();
+    sort_dedup(&mut tags);
     let by = if tags.is_empty() { GroupBy::Nothing } else { GroupBy::Tags(tags.clone()) };
     Ok((by, (!open).then_some(tags)))
 }

@@ -21,6 +21,7 @@ mod explain;
 
 use crate::model::WriteBatch;
 use crate::number::Decimal;
+use crate::order::sort;
 use crate::time::{
     NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, TimeRange, Timestamp,
 };
@@ -325,10 +326,10 @@ impl<'a> Parser<'a, '_> {
 
     /// `None` when two tags have one name.
     fn order_tags(&mut self) -> Option<()> {
-        let name = |at: &u32| &self.tags[*at as usize].name;
+        let name = |at: u32| &self.tags[at as usize].name;
         let mut order: Vec<u32> = (0..self.tags.len() as u32).collect();
-        order.sort_unstable_by_key(name);
-        if order.windows(2).any(|pair| name(&pair[0]) == name(&pair[1])) {
+        sort(&mut order, &mut |a, b| name(a).cmp(name(b)));
+        if order.windows(2).any(|pair| name(pair[0]) == name(pair[1])) {
             return None;
         }
         self.tag_order = order;

@@ -11,10 +11,11 @@ use super::error::StatementError;
 use super::query::{Context, Work};
 use crate::index::MeasurementIndex;
 use crate::model::{Column, SeriesKey};
+use crate::order::sort_dedup;
+use crate::sorted::SortedSet;
 use crate::store::snapshot::{Database, Policy};
 use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC};
 use crate::value::{FieldType, Value};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tags::TagCondition;
 
@@ -141,17 +142,19 @@ impl<'a> Request<'a> {
         if self.show.sources.is_empty() {
             return Ok(all().collect());
         }
-        let mut names = BTreeSet::new();
+        let mut names: SortedSet<&str> = SortedSet::new();
         for source in &self.show.sources {
             match name_match(source)? {
-                NameMatch::Name(name) => names.extend(all().map(|(known, _)| known).filter(|known| known == name)),
+                NameMatch::Name(name) => {
+                    names.extend(all().map(|(known, _)| (known, ())).filter(|(known, ())| known == name))
+                }
                 NameMatch::Regex(regex) => {
                     let regex = pattern(regex)?;
-                    names.extend(all().map(|(known, _)| known).filter(|known| regex.is_match(known)));
+                    names.extend(all().map(|(known, _)| (known, ())).filter(|(known, ())| regex.is_match(known)));
                 }
             }
         }
-        Ok(all().filter(|(name, _)| names.contains(name)).collect())
+        Ok(all().filter(|(name, _)| names.contains_key(name)).collect())
     }
 
     /// The series of a measurement that WHERE keeps.
@@ -199,11 +202,11 @@ impl<'a> Request<'a> {
         let wanted = KeyTest::new(self.show.key.as_ref())?;
         let mut parts = Vec::new();
         for (name, index) in self.selected()? {
-            let mut rows: BTreeSet<(String, String)> = BTreeSet::new();
+            let mut rows: Vec<(String, String)> = Vec::new();
             let values = self.show.what == Schema::TagValues;
             let mut add = |key: &str, value: &str| {
                 if wanted.takes(key) {
-                    rows.insert((key.to_owned(), if values { value.to_owned() } else { String::new() }));
+                    rows.push((key.to_owned(), if values { value.to_owned() } else { String::new() }));
                 }
             };
             match &self.condition {
@@ -218,6 +221,7 @@ impl<'a> Request<'a> {
                 }
                 Some(_) => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
             }
+            sort_dedup(&mut rows);
             if self.show.cardinality.is_some() {
                 parts.extend(count(name, rows.len()));
             } else if values {
@@ -232,7 +236,7 @@ impl<'a> Request<'a> {
     }
 
     fn fields(&self) -> Result<Vec<Part>, StatementError> {
-        let mut rows: BTreeSet<(&str, &str, &'static str)> = BTreeSet::new();
+        let mut rows: Vec<(&str, &str, &'static str)> = Vec::new();
         let everything = NameMatch::Name(String::new());
         let sources: Vec<(Option<&str>, &NameMatch)> = match self.show.sources.as_slice() {
             [] => vec![(None, &everything)],
@@ -247,7 +251,7 @@ impl<'a> Request<'a> {
                 NameMatch::Regex(regex) => Some(pattern(regex)?),
                 NameMatch::Name(_) => None,
             };
-            for (measurement, fields) in policy.shards.iter().flat_map(|shard| &*shard.fields) {
+            for (measurement, fields) in policy.shards.iter().flat_map(|shard| shard.fields.iter()) {
                 let wanted = match (names, &regex) {
                     (_, Some(regex)) => regex.is_match(measurement),
                     (NameMatch::Name(name), None) => name.is_empty() || name == measurement,
@@ -258,15 +262,14 @@ impl<'a> Request<'a> {
                 }
             }
         }
-        let measurements: BTreeSet<&str> = rows.iter().map(|(measurement, ..)| *measurement).collect();
+        sort_dedup(&mut rows);
         let mut parts = Vec::new();
-        for measurement in measurements {
-            let fields = rows.range((measurement, "", "")..).take_while(|(name, ..)| *name == measurement);
+        for fields in rows.chunk_by(|a, b| a.0 == b.0) {
+            let measurement = fields[0].0;
             if self.show.cardinality.is_some() {
-                let names: BTreeSet<_> = fields.map(|(_, name, _)| name).collect();
-                parts.extend(count(measurement, names.len()));
+                parts.extend(count(measurement, fields.chunk_by(|a, b| a.1 == b.1).count()));
             } else {
-                let rows = self.page(fields).map(|(_, name, kind)| [*name, *kind]);
+                let rows = self.page(fields.iter()).map(|(_, name, kind)| [*name, *kind]);
                 parts.extend(some(texts(measurement, ["fieldKey", "fieldType"], rows)));
             }
         }

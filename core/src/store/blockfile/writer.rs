@@ -6,6 +6,7 @@ use crate::codec::checksum::crc32c;
 use crate::codec::varint;
 use crate::hash::Map;
 use crate::model::{Column, SeriesKey, Values};
+use crate::order::sort_by;
 use crate::store::block::{self, MAX_ROWS};
 use crate::time::TimeRange;
 use crate::value::FieldType;
@@ -146,7 +147,7 @@ impl BlockFileWriter {
                 (number, *column)
             })
             .collect();
-        columns.sort_unstable_by_key(|(number, _)| *number);
+        sort_by(&mut columns, |a, b| a.0.cmp(&b.0));
         columns
     }
 

@@ -5,7 +5,9 @@ use super::super::error::StatementError;
 use super::expr::{is_mathematics, regex};
 use super::schema::{Kind, Schema};
 use super::time::{is_time, unwrapped};
+use crate::order::sort_by;
 use crate::plan::Function;
+use crate::sorted::SortedMap;
 use crate::value::FieldType;
 
 /// What the list is made of, before the data is known.
@@ -169,9 +171,9 @@ pub(super) fn expand(
     if !all.is_empty()
         && let Some(grouped) = group_tags
     {
-        all.extend(schema.tags.iter().filter(|tag| !grouped.contains(tag)).map(|tag| (tag.as_str(), Kind::Tag)));
+        all.extend(schema.tags.keys().filter(|tag| !grouped.contains(tag)).map(|tag| (tag.as_str(), Kind::Tag)));
         // Fields stay before tags of the same name: the sort is stable.
-        all.sort_by_key(|(name, _)| *name);
+        sort_by(&mut all, |a, b| a.0.cmp(b.0));
     }
     let mut fields = Vec::new();
     for field in &select.fields {
@@ -236,7 +238,7 @@ fn expand_call(
 
 /// The names of the columns. Aliases come first and stay as they are; a generated name that is taken gets a number.
 pub(super) fn names(time_alias: Option<&str>, fields: &[Field]) -> Vec<String> {
-    let mut taken: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    let mut taken: SortedMap<String, usize> = SortedMap::new();
     for alias in fields.iter().filter_map(|field| field.alias.as_ref()) {
         taken.insert(alias.clone(), 1);
     }
@@ -258,7 +260,7 @@ pub(super) fn names(time_alias: Option<&str>, fields: &[Field]) -> Vec<String> {
             }
             taken.insert(name, count);
         }
-        *taken.entry(unique.clone()).or_default() += 1;
+        *taken.or_default(unique.clone()) += 1;
         names.push(unique);
     }
     names

@@ -4,10 +4,10 @@ use super::super::ast::{Cast, Measurement, NameMatch, Source};
 use super::super::error::StatementError;
 use super::super::query::Context;
 use super::expr::regex;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::snapshot::{Database, Policy, Shard};
 use crate::time::TimeRange;
 use crate::value::FieldType;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A source with its database found. The policy is looked up later, as InfluxDB does: what is wrong with the rest of
@@ -70,8 +70,8 @@ pub(super) struct Place<'a> {
 pub(super) struct Schema<'a> {
     pub(super) places: Vec<Place<'a>>,
     /// The types of each field over all sources, the preferred one first.
-    fields: BTreeMap<String, BTreeSet<FieldType>>,
-    pub(super) tags: BTreeSet<String>,
+    fields: SortedMap<String, SortedSet<FieldType>>,
+    pub(super) tags: SortedSet<String>,
 }
 
 /// What a name stands for.
@@ -85,20 +85,26 @@ pub(super) enum Kind {
 
 impl<'a> Schema<'a> {
     pub(super) fn of(sources: Vec<Named<'a>>, range: TimeRange) -> Result<Self, StatementError> {
-        let mut schema = Self { places: Vec::new(), fields: BTreeMap::new(), tags: BTreeSet::new() };
+        let mut schema = Self { places: Vec::new(), fields: SortedMap::new(), tags: SortedSet::new() };
         for source in sources {
             let policy = source.database.policy(source.policy.as_deref()).ok_or_else(|| {
                 let name = source.policy.as_deref().unwrap_or(&source.database.default_policy);
                 StatementError::PolicyNotFound(name.to_owned())
             })?;
             let shards: Vec<_> = policy.shards_in(range).collect();
-            let known: BTreeSet<&str> =
-                shards.iter().flat_map(|shard| shard.fields.keys()).map(String::as_str).collect();
+            let known: SortedSet<&str> =
+                shards.iter().flat_map(|shard| shard.fields.keys()).map(|name| (name.as_str(), ())).collect();
             let names: Vec<&str> = match &source.name {
-                NameMatch::Name(name) => known.get(name.as_str()).copied().into_iter().collect(),
+                NameMatch::Name(name) => {
+                    if known.contains_key(name.as_str()) {
+                        vec![name.as_str()]
+                    } else {
+                        Vec::new()
+                    }
+                }
                 NameMatch::Regex(pattern) => {
                     let pattern = regex(pattern)?;
-                    known.into_iter().filter(|name| pattern.is_match(name)).collect()
+                    known.keys().copied().filter(|name| pattern.is_match(name)).collect()
                 }
             };
             for name in &names {
@@ -117,22 +123,24 @@ impl<'a> Schema<'a> {
     }
 
     fn add(&mut self, measurement: &str, database: &Database, shards: &[&Arc<Shard>]) {
-        for (field, field_type) in shards.iter().filter_map(|shard| shard.fields.get(measurement)).flatten() {
-            self.fields.entry(field.clone()).or_default().insert(*field_type);
+        for (field, field_type) in
+            shards.iter().filter_map(|shard| shard.fields.get(measurement)).flat_map(SortedMap::iter)
+        {
+            self.fields.or_default(field.clone()).insert(*field_type, ());
         }
         // As in InfluxDB, the tags are those of the whole database, not of the shards.
         if let Some(index) = database.index.measurement(measurement) {
-            self.tags.extend(index.tag_keys().map(str::to_owned));
+            self.tags.extend(index.tag_keys().map(|key| (key.to_owned(), ())));
         }
     }
 
     /// What a name with a cast stands for. A field hides a tag of the same name.
     pub(super) fn kind(&self, name: &str, cast: Option<Cast>) -> Kind {
-        let field = self.fields.get(name).and_then(BTreeSet::first);
+        let field = self.fields.get(name).and_then(|types| types.keys().next());
         match (cast, field) {
             (Some(Cast::Tag), _) => Kind::Tag,
             (None | Some(Cast::Field), Some(field_type)) => Kind::Field(*field_type),
-            (None, None) if self.tags.contains(name) => Kind::Tag,
+            (None, None) if self.tags.contains_key(name) => Kind::Tag,
             (_, None) => Kind::Unknown,
             (Some(Cast::Float), Some(_)) => Kind::Field(FieldType::Float),
             (Some(Cast::Integer), Some(_)) => Kind::Field(FieldType::Integer),
@@ -144,6 +152,6 @@ impl<'a> Schema<'a> {
 
     /// By name, with the preferred type.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, FieldType)> {
-        self.fields.iter().filter_map(|(name, types)| Some((name.as_str(), *types.first()?)))
+        self.fields.iter().filter_map(|(name, types)| Some((name.as_str(), *types.keys().next()?)))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{FIELD_SEPARATOR_LENGTH, MAX_KEY_LENGTH, skip_blanks};
 use crate::number::{parse_f64, parse_i64};
+use crate::order::sort_by;
 use crate::time::TimeRange;
 
 /// Where the line that begins at `at` ends: the first line feed that is neither after a backslash nor in a string. A
@@ -95,7 +96,7 @@ fn check_key(line: &[u8]) -> Result<usize, String> {
             at += 1;
         }
     }
-    names.sort_unstable();
+    sort_by(&mut names, Ord::cmp);
     if names.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("duplicate tags".into());
     }
