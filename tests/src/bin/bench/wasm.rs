@@ -1,4 +1,4 @@
-//! The page's module, in Node: `tests/bench/wasm.mjs` measures and says `name<TAB>figure`.
+//! The page's module in Node, and the page in Chromium: scripts that measure and say `name<TAB>figure`.
 
 use crate::Table;
 use std::path::Path;
@@ -10,15 +10,17 @@ pub(crate) fn run(table: &mut Table) {
         table.row("wasm", "not built: cargo xtask wasm", "");
         return;
     }
-    let output = Command::new("node").arg("tests/bench/wasm.mjs").current_dir(root).output();
-    let output = output.expect("node is on the path");
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        if let Some((name, figure)) = line.split_once('\t') {
-            table.row(name, figure, "");
+    for script in ["tests/bench/wasm.mjs", "tests/bench/page.mjs"] {
+        let output = Command::new("node").arg(script).current_dir(&root).output();
+        let output = output.expect("node is on the path");
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            if let Some((name, figure)) = line.split_once('\t') {
+                table.row(name, figure, "");
+            }
         }
-    }
-    if !output.status.success() {
-        table.row("wasm", "failed", "");
-        eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            table.row(script, "failed", "");
+            eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+        }
     }
 }
