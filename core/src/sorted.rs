@@ -27,8 +27,8 @@ struct Place {
     found: bool,
 }
 
-/// Where of `len` ascending places the one is that is equal, or else how many are less.
-fn search(len: usize, compare: impl Fn(usize) -> Ordering) -> Result<usize, usize> {
+/// Where of `len` ascending places the one is that is equal, or else how many are less: one search for all types.
+fn search(len: usize, compare: &dyn Fn(usize) -> Ordering) -> Result<usize, usize> {
     let (mut from, mut to) = (0, len);
     while from < to {
         let middle = from.midpoint(to);
@@ -159,12 +159,12 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         // The last page that does not begin beyond the key.
-        let page = match search(self.pages.len(), |page| self.pages[page][0].0.borrow().cmp(key)) {
+        let page = match search(self.pages.len(), &|page| self.pages[page][0].0.borrow().cmp(key)) {
             Ok(page) => return Place { page, at: 0, found: true },
             Err(page) => page.saturating_sub(1),
         };
         let Some(entries) = self.pages.get(page) else { return Place { page: 0, at: 0, found: false } };
-        match search(entries.len(), |at| entries[at].0.borrow().cmp(key)) {
+        match search(entries.len(), &|at| entries[at].0.borrow().cmp(key)) {
             Ok(at) => Place { page, at, found: true },
             Err(at) => Place { page, at, found: false },
         }
