@@ -4,7 +4,7 @@
 //! columns beside it. `Scan` makes one group per series; `Group` joins them; everything above works group by group, so
 //! an answer leaves as it is made. Quirks of a dialect are parameters of nodes, never names of dialects.
 //!
-//! [`explain`] prints a plan as stable text.
+//! [`explain`](mod@explain) prints a plan as stable text.
 
 pub mod explain;
 pub mod expr;

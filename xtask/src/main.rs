@@ -46,9 +46,9 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "demo" => demo::serve(&repo, &rest),
         "weather" => demo::weather(&repo, rest.first().map_or("127.0.0.1:8086", String::as_str)),
-        "test" => suite::run(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
-        "check" => suite::run(&repo, check::STEPS, &rest),
-        "setup" => suite::run(&repo, setup::STEPS, &rest),
+        "test" => suite::run_steps(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
+        "check" => suite::run_steps(&repo, check::STEPS, &rest),
+        "setup" => suite::run_steps(&repo, setup::STEPS, &rest),
         "bench" => bench(&repo, &rest),
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::repo::{Outcome, Repo, Tally, run_tests, say};
+use crate::repo::{Outcome, Repo, Tally, run, run_tests, say};
 use crate::{setup, www};
 
 /// A name, which is also an argument of the command, and what is done.
@@ -20,7 +20,7 @@ pub(crate) const TESTS: &[Step] = &[
 
 /// Runs every step, or only those `chosen`, in the order of the list. What failed is in the printed table; the tally
 /// has its count.
-pub(crate) fn run(repo: &Repo, steps: &[Step], chosen: &[String]) -> Outcome {
+pub(crate) fn run_steps(repo: &Repo, steps: &[Step], chosen: &[String]) -> Outcome {
     if let Some(unknown) = chosen.iter().find(|chosen| !steps.iter().any(|(name, _)| name == chosen)) {
         let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
         return Err(format!("no step `{unknown}`; there are {}", names.join(", ")));
@@ -68,6 +68,8 @@ fn cargo_test(repo: &Repo) -> Outcome {
             Err(why) => say(&format!("tests that need {name} are skipped: {why}")),
         }
     }
+    // The tests over a socket run the program itself, which `cargo test` alone does not build.
+    run(repo.command("cargo").args(["build", "--package", "isopoint-server"]))?;
     let mut command = repo.command("cargo");
     run_tests(command.args(["test", "--workspace", "--no-fail-fast"]).env("ISOPOINT_REQUIRE", required.join(",")))
 }

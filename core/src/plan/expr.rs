@@ -105,7 +105,7 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
-    /// As in [`explain`](super::explain).
+    /// As in [`explain`](mod@super::explain).
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Add => "+",
