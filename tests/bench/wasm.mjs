@@ -19,7 +19,7 @@ for (let from = 0; from < steps; from += 100) {
     for (let host = 0; host < hosts; host += 1) {
       const values = state[host].map((value) => Math.min(100, Math.max(0, value + random() * 2 - 1)));
       state[host] = values;
-      lines.push(`cpu,host=host_${host} user=${values[0].toFixed(2)},system=${values[1].toFixed(2)} ${start + step}000000000`);
+      lines.push(`cpu,host=host_${host} usage=${values[0].toFixed(2)},system=${values[1].toFixed(2)} ${start + step}000000000`);
     }
   }
   await engine.write(lines.join("\n"), { database: "bench" });
@@ -27,7 +27,7 @@ for (let from = 0; from < steps; from += 100) {
 
 const values = hosts * steps * 2;
 for (const name of ["mean", "min", "max", "count"]) {
-  const text = `SELECT ${name}(user), ${name}(system) FROM cpu GROUP BY time(1m), host`;
+  const text = `SELECT ${name}(usage), ${name}(system) FROM cpu GROUP BY time(1m), host`;
   let best = Infinity;
   for (let round = 0; round < 7; round += 1) {
     const { stats } = await engine.query(text, { database: "bench", now: (start + steps) * 1000 });

@@ -26,7 +26,7 @@ pub(crate) fn run(table: &mut Table) {
     for every in [1, 10] {
         let mut host = load(every);
         for (what, text) in QUERIES {
-            measure(&mut host, text, &format!("{what}, {every}-s data, columns in memory"), 2, table);
+            measure(&mut host, every, text, &format!("{what}, {every}-s data, columns in memory"), 2, table);
         }
         let values = (STEPS * crate::HOSTS * FIELDS.len()) as f64;
         host.flush();
@@ -37,10 +37,10 @@ pub(crate) fn run(table: &mut Table) {
             "",
         );
         for (what, text) in QUERIES {
-            measure(&mut host, text, &format!("{what}, {every}-s data, blocks decoded"), 2, table);
+            measure(&mut host, every, text, &format!("{what}, {every}-s data, blocks decoded"), 2, table);
         }
         let whole = "SELECT mean(usage_user), mean(usage_system) FROM cpu GROUP BY hostname";
-        measure(&mut host, whole, &format!("mean of everything, {every}-s data, from headers"), 2, table);
+        measure(&mut host, every, whole, &format!("mean of everything, {every}-s data, from headers"), 2, table);
     }
 }
 
@@ -62,18 +62,18 @@ fn load(every: i64) -> MemHost {
     host
 }
 
-fn measure(host: &mut MemHost, text: &str, what: &str, fields: u64, table: &mut Table) {
+fn measure(host: &mut MemHost, every: i64, text: &str, what: &str, fields: u64, table: &mut Table) {
     let points = (STEPS * crate::HOSTS) as u64;
     let mut stats = QueryStats::default();
-    let secs = best_secs(5, || stats = query(host, text));
+    let secs = best_secs(5, || stats = query(host, every, text));
     let rate = (points * fields) as f64 / secs / 1e6;
     let how = if stats.blocks_from_header > 0 && stats.blocks_decoded == 0 { ", headers only" } else { "" };
     table.row(what, format!("{rate:.0} M values/s{how}"), "");
 }
 
-fn query(host: &mut MemHost, text: &str) -> QueryStats {
-    // Past the data, which has no upper bound of its own.
-    let now = Timestamp::from_secs(crate::START + 10 * STEPS as i64).expect("it fits");
+fn query(host: &mut MemHost, every: i64, text: &str) -> QueryStats {
+    // Where the data ends: a query without an upper bound makes buckets up to now.
+    let now = Timestamp::from_secs(crate::START + every * STEPS as i64).expect("it fits");
     let limits = Limits { query_memory: 4 << 30, ..Limits::default() };
     let mut query = frames::open(text, Some("bench".into()), host.snapshot(), now, &limits).expect("it parses");
     loop {
