@@ -63,7 +63,17 @@ test("the dashboard draws this machine", async ({ page, server }) => {
   check(/page/i.test(await byId(page, "stats-cpu").innerText()), "the panel says where it was computed");
 });
 
-test("zooming asks the network for nothing", async ({ page, server }) => {
+test("zooming asks the network for nothing", zoomInSilence);
+
+test("zooming into block files asks the network for nothing once they are held", async (context) => {
+  await context.server.flush();
+  const blocks = [];
+  context.page.on("request", (request) => request.url().includes("/sync/file/") && blocks.push(request.url()));
+  await zoomInSilence(context);
+  check(blocks.length > 0, "the points came in block files");
+});
+
+async function zoomInSilence({ page, server }) {
   const asked = [];
   page.on("request", (request) => asked.push(request.url()));
   await openMachine(page, server);
@@ -89,7 +99,7 @@ test("zooming asks the network for nothing", async ({ page, server }) => {
   check((await pixels(page, "panel-cpu")) > 500, "the zoomed chart is blank");
   await page.keyboard.press("Escape");
   await eventually("Escape resets", async () => (await shownSpan(page)) > before * 0.9);
-});
+}
 
 test("charts survive the server's death, and follow it when it is back", async ({ page, errors }) => {
   const server = await Server.start();
