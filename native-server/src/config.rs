@@ -24,10 +24,11 @@ pub(crate) struct Settings {
     /// Do not record this machine's own CPU, memory, disk, network and load in database _internal
     #[arg(long, env = "ISOPOINT_NO_SELF_METRICS")]
     pub no_self_metrics: bool,
-    /// Memory for points not yet in files, and for queries (each may use as much); such as 512MiB [default: 1GiB]
+    /// Memory to plan with, such as 512MiB: half of it for points not yet in files, a quarter for any one query
+    /// [default: 1GiB]
     #[arg(long, env = "ISOPOINT_MEMORY_LIMIT", value_name = "BYTES")]
     pub memory_limit: Option<ByteSize>,
-    /// Largest request body, also after unpacking gzip [default: 25000000]
+    /// Largest request body as sent; unpacked from gzip it may be 256 MiB, or this if that is more [default: 25000000]
     #[arg(long, env = "ISOPOINT_MAX_BODY_SIZE", value_name = "BYTES")]
     pub max_body_size: Option<ByteSize>,
     /// Rows an InfluxQL answer may have, 0 for no limit [default: 0]
