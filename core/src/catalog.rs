@@ -1,10 +1,12 @@
-//! Databases and retention policies: what exists, apart from points.
+//! Databases, retention policies and documents: what exists, apart from points.
 //!
 //! A change is a [`Command`]; the store logs it and applies it in the same order as writes.
 
+mod documents;
 mod state;
 mod wire;
 
+pub use documents::{DocumentChanges, Documents, Space};
 pub use state::{AUTOGEN, Catalog, DatabaseEntry, PolicyEntry, ShardEntry};
 
 use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_WEEK, TimeRange, Timestamp};
@@ -39,6 +41,7 @@ pub enum Command {
         database: String,
         name: String,
     },
+    Documents(DocumentChanges),
 }
 
 /// A policy as asked for; absent members take their defaults.
@@ -78,6 +81,9 @@ pub enum CatalogError {
     DurationTooLow,
     #[error("retention policy duration must be greater than the shard duration")]
     DurationBelowShard,
+    /// Decide again on what is there now.
+    #[error("the documents of {0} have changed meanwhile")]
+    DocumentsChanged(String),
 }
 
 /// The shard duration InfluxDB 1.x gives a policy that keeps data for `duration` (0: forever) when none is asked for.

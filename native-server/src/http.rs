@@ -111,6 +111,7 @@ impl Service {
             body,
             now: clock::now(),
             request_id,
+            entropy: clock::entropy(),
         };
         let body = match self.body(&parts.headers, body).await {
             Ok(body) => body,

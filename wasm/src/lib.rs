@@ -113,10 +113,13 @@ impl Core {
         now: i64,
     ) -> Result<u32, JsValue> {
         let headers = values::read_pairs(&headers).ok_or_else(|| Fault::request("headers are pairs of texts"))?;
+        // A page keeps no secrets of others; what it makes only has to differ.
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&u64::from(self.next_task).to_be_bytes());
         let request_id = format!("00000000-0000-1000-8000-{:012x}", self.next_task);
         let body = bytes::Bytes::copy_from_slice(body);
         let now = Timestamp::from_nanos(now);
-        let request = ApiRequest { method, path, query, headers, body, now, request_id };
+        let request = ApiRequest { method, path, query, headers, body, now, request_id, entropy };
         let exchange = route::open(request, self.snapshot(), &self.config);
         Ok(self.begin_task(Task::exchange(exchange), now))
     }
@@ -235,7 +238,7 @@ impl Core {
 
     fn replicas_snapshot(&mut self) -> Snapshot {
         let databases = self.replicas.values_mut().filter_map(|followed| followed.live.as_mut()?.database());
-        Snapshot { databases: Arc::new(databases.collect()) }
+        Snapshot { databases: Arc::new(databases.collect()), ..Snapshot::default() }
     }
 
     /// Replicas first, then local databases of other names.

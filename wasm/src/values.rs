@@ -79,5 +79,5 @@ pub(crate) fn read_pairs(list: &Array) -> Option<Vec<(String, String)>> {
 pub(crate) fn both(first: &Snapshot, second: &Snapshot) -> Snapshot {
     let mut databases = Vec::clone(&first.databases);
     databases.extend(second.databases.iter().filter(|database| first.database(&database.name).is_none()).cloned());
-    Snapshot { databases: Arc::new(databases) }
+    Snapshot { databases: Arc::new(databases), ..Snapshot::default() }
 }

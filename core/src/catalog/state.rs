@@ -10,20 +10,24 @@
 //!         varint id, text name, varint duration, varint shard duration, varint replication
 //!         varint shards, each: varint id, zigzag first instant, zigzag last instant
 //! ```
+//!
+//! Documents have a place of their own: see [`Documents`].
 
-use super::{CatalogError, Command, PolicyChanges, PolicyOptions, check_name, shard_duration};
+use super::{CatalogError, Command, Documents, PolicyChanges, PolicyOptions, check_name, shard_duration};
 use crate::codec::DecodeError;
 use crate::codec::varint::{self, Reader};
 use crate::time::{NANOS_PER_HOUR, TimeRange};
+use std::sync::Arc;
 
 /// The policy a database gets when it is made without one.
 pub const AUTOGEN: &str = "autogen";
 
-/// Every database, policy and shard. Ids are never used twice.
+/// Every database, policy, shard and document. Ids are never used twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
     /// In order of creation.
     pub databases: Vec<DatabaseEntry>,
+    pub documents: Arc<Documents>,
     next_database: u32,
     next_policy: u32,
     next_shard: u64,
@@ -133,6 +137,7 @@ impl Catalog {
                 database.policies.retain(|policy| policy.name != *name);
                 Ok(database.policies.len() < before)
             }
+            Command::Documents(changes) => Arc::make_mut(&mut self.documents).apply(changes),
         }
     }
 
@@ -263,6 +268,7 @@ impl Catalog {
             next_policy: read_u32(reader)?,
             next_shard: reader.varint("shard id")?,
             databases: Vec::new(),
+            documents: Arc::default(),
         };
         for _ in 0..reader.length(reader.remaining(), "number of databases")? {
             let mut database = DatabaseEntry {

@@ -6,10 +6,12 @@
 //!           3 create policy     text database, text name, options, u8 default
 //!           4 alter policy      text database, text name, changes, u8 default
 //!           5 drop policy       text database, text name
+//!           6 documents         text space, varint revision, varint changes, each: text key, u8 put, [bytes]
 //! options   u8 has name, [text]; changes
 //! changes   duration, replication, shard duration, each: u8 given, [varint]
 //! ```
 
+use super::documents::DocumentChanges;
 use super::{Command, PolicyChanges, PolicyOptions};
 use crate::codec::DecodeError;
 use crate::codec::varint::{self, Reader};
@@ -49,6 +51,10 @@ impl Command {
                 text(database, out);
                 text(name, out);
             }
+            Self::Documents(changes) => {
+                out.push(6);
+                changes.encode(out);
+            }
         }
     }
 
@@ -75,6 +81,7 @@ impl Command {
                 Self::AlterPolicy { database, name, changes, default: decode_flag(reader)? }
             }
             5 => Self::DropPolicy { database: text(reader)?, name: text(reader)? },
+            6 => Self::Documents(DocumentChanges::decode(reader)?),
             _ => return Err(reader.error("unknown command")),
         })
     }

@@ -28,6 +28,8 @@ pub struct ApiRequest {
     pub now: Timestamp,
     /// For request ids: unique per request, given by the host.
     pub request_id: String,
+    /// Random bytes of the host's, fit for secrets and new for every request: ids and salts come from here.
+    pub entropy: [u8; 32],
 }
 
 impl ApiRequest {

@@ -1,10 +1,12 @@
 //! Which path belongs to which dialect: one table that every host asks and a test can walk.
 //!
-//! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact.
+//! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact, but
+//! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left.
 
 use super::exchange::{ApiConfig, ApiRequest, Exchange};
 use super::{facette, influx};
 use crate::store::Snapshot;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
@@ -27,6 +29,34 @@ pub struct Route {
     pub methods: &'static [&'static str],
     pub privilege: Privilege,
     pub open: fn(Call) -> Box<dyn Exchange>,
+}
+
+impl Route {
+    /// Whether the path is this route's.
+    pub fn fits(&self, path: &str) -> bool {
+        path_values(self.path, path).is_some()
+    }
+}
+
+/// What stands in a path where its pattern has names, in order and as sent: still percent-encoded. `None`: another path.
+pub fn path_values<'a>(pattern: &str, path: &'a str) -> Option<SmallVec<[&'a str; 2]>> {
+    let mut values = SmallVec::new();
+    let mut rest = Some(path);
+    for wanted in pattern.split('/') {
+        let left = rest?;
+        if wanted.starts_with("{*") {
+            values.push(left);
+            return Some(values);
+        }
+        let (segment, after) = left.split_once('/').map_or((left, None), |(segment, after)| (segment, Some(after)));
+        if wanted.starts_with('{') && !segment.is_empty() {
+            values.push(segment);
+        } else if wanted != segment {
+            return None;
+        }
+        rest = after;
+    }
+    rest.is_none().then_some(values)
 }
 
 /// What a caller needs before a route is opened.
@@ -65,7 +95,7 @@ pub enum Refusal {
 pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Box<dyn Exchange> {
     let call = Call { request, snapshot, config: Arc::clone(config) };
     for surface in SURFACES {
-        let at_path = || surface.routes.iter().filter(|route| route.path == call.request.path);
+        let at_path = || surface.routes.iter().filter(|route| route.fits(&call.request.path));
         if let Some(route) = at_path().find(|route| route.methods.contains(&call.request.method.as_str())) {
             return (route.open)(call);
         }
@@ -86,7 +116,7 @@ pub fn refuse_body(
     why: String,
 ) -> Box<dyn Exchange> {
     let call = Call { request, snapshot, config: Arc::clone(config) };
-    let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.path == call.request.path);
+    let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.fits(&call.request.path));
     let surface = SURFACES.iter().find(of_path).unwrap_or(&SURFACES[0]);
     (surface.refuse)(&call, Refusal::Body { status, why })
 }
@@ -94,6 +124,20 @@ pub fn refuse_body(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_names_segments() {
+        let values = |pattern: &str, path: &str| path_values(pattern, path).map(|values| values.join("|"));
+        assert_eq!(values("/write", "/write").as_deref(), Some(""));
+        assert_eq!(values("/a/{id}/b", "/a/x%2Fy/b").as_deref(), Some("x%2Fy"));
+        assert_eq!(values("/a/{id}/{*rest}", "/a/1/b/c").as_deref(), Some("1|b/c"));
+        assert_eq!(values("/a/{id}/{*rest}", "/a/1/").as_deref(), Some("1|"));
+        for (pattern, path) in
+            [("/write", "/write/"), ("/a/{id}", "/a/"), ("/a/{id}", "/a"), ("/a/{*rest}", "/a"), ("/a", "/a/b")]
+        {
+            assert_eq!(values(pattern, path), None, "{pattern} {path}");
+        }
+    }
 
     #[test]
     fn a_path_and_method_lead_to_one_route() {

@@ -10,6 +10,7 @@
 //!                     varint database id, varint policy id, varint shard id, zigzag shard start,
 //!                     varint sequence number, varint length, 16 bytes hash (little-endian)
 //!                 varint files removed, each: 16 bytes hash
+//!                 with a checkpoint, unless there are none: documents, to the end
 //! ```
 //!
 //! The catalog and the segment belong together: commands in that segment and after it are replayed on that catalog.
@@ -17,7 +18,7 @@
 use super::error::StoreError;
 use super::layout::FileName;
 use super::log::{self, Read};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Documents};
 use crate::codec::DecodeError;
 use crate::codec::varint::{self, Reader};
 use std::sync::Arc;
@@ -206,6 +207,11 @@ impl Edit {
         }
         varint::write(self.removed.len() as u64, out);
         self.removed.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
+        if let Some(checkpoint) = &self.checkpoint
+            && !checkpoint.catalog.documents.is_empty()
+        {
+            checkpoint.catalog.documents.encode(out);
+        }
     }
 
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
@@ -240,6 +246,12 @@ impl Edit {
         for _ in 0..reader.length(reader.remaining(), "number of files")? {
             edit.removed.push(reader.array("hash").map(u128::from_le_bytes)?);
         }
+        if let Some(checkpoint) = &mut edit.checkpoint
+            && reader.remaining() > 0
+        {
+            let documents = Arc::new(Documents::decode(&mut reader)?);
+            Arc::make_mut(&mut checkpoint.catalog).documents = documents;
+        }
         reader.finish()?;
         Ok(edit)
     }
@@ -248,7 +260,8 @@ impl Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Command;
+    use crate::catalog::{Command, DocumentChanges};
+    use bytes::Bytes;
 
     fn entry(hash: u128) -> FileEntry {
         FileEntry { database: 1, policy: 2, shard: 3, shard_start: -4, sequence: 5, len: 6, hash }
@@ -259,6 +272,8 @@ mod tests {
         let (mut manifest, mut bytes) = Manifest::first();
         let mut catalog = Catalog::default();
         catalog.apply(&Command::CreateDatabase { name: "db".into(), policy: None }).unwrap();
+        let changes = vec![("key".into(), Some(Bytes::from("body")))];
+        catalog.apply(&Command::Documents(DocumentChanges { space: "space".into(), revision: 0, changes })).unwrap();
         let checkpoint = Checkpoint { replay_from: 9, next_memtable: 8, catalog: Arc::new(catalog) };
         let first = Edit { checkpoint: Some(checkpoint), added: vec![entry(1), entry(2)], removed: Vec::new() };
         let second = Edit { checkpoint: None, added: vec![entry(3)], removed: vec![1] };

@@ -9,6 +9,7 @@ use super::block::BlockEntry;
 use super::blockfile::FileIndex;
 use super::layout::FileName;
 use super::memtable::{Chunk, FrozenMemtable};
+use crate::catalog::Documents;
 use crate::codec::DecodeError;
 use crate::hash::Map;
 use crate::index::{DatabaseIndex, SeriesId};
@@ -22,6 +23,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     pub databases: Arc<Vec<Arc<Database>>>,
+    pub documents: Arc<Documents>,
 }
 
 #[derive(Clone, Debug)]

@@ -186,7 +186,7 @@ impl State {
             state.view = Some(Arc::clone(&view));
             databases.push(view);
         }
-        let view = Snapshot { databases: Arc::new(databases) };
+        let view = Snapshot { databases: Arc::new(databases), documents: Arc::clone(&self.catalog.documents) };
         self.view = Some(view.clone());
         view
     }

@@ -49,7 +49,9 @@ impl Core {
         self.host.now = now;
         self.requests += 1;
         let request_id = format!("00000000-0000-1000-8000-{:012x}", self.requests);
-        let request = api_request(request, now, request_id);
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&self.requests.to_be_bytes());
+        let request = api_request(request, now, request_id, entropy);
         let mut exchange = route::open(request, self.host.snapshot(), &self.config);
         let mut answer = Answer::default();
         loop {
@@ -96,9 +98,9 @@ impl Engine for Core {
     }
 }
 
-fn api_request(request: &Request, now: Timestamp, request_id: String) -> ApiRequest {
+fn api_request(request: &Request, now: Timestamp, request_id: String, entropy: [u8; 32]) -> ApiRequest {
     let (headers, body) = request.unpacked();
     let headers = headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
     let (method, path, query) = (request.method.clone(), request.path.clone(), request.query.clone());
-    ApiRequest { method, path, query, headers, body: Bytes::from(body), now, request_id }
+    ApiRequest { method, path, query, headers, body: Bytes::from(body), now, request_id, entropy }
 }

@@ -80,6 +80,7 @@ impl Server {
             body: Bytes::copy_from_slice(body.as_bytes()),
             now: self.now,
             request_id: "id-1".to_owned(),
+            entropy: [0; 32],
         };
         let mut exchange = route::open(request, self.store.snapshot(), &self.config);
         let (mut head, mut body) = (None, Vec::new());
@@ -254,6 +255,7 @@ fn a_body_the_host_could_not_take_is_refused_in_facettes_shape() {
         body: Bytes::new(),
         now: server.now,
         request_id: String::new(),
+        entropy: [0; 32],
     };
     let mut refused = route::refuse_body(request, server.store.snapshot(), &server.config, 413, "too large".to_owned());
     let Turn::Head(head) = refused.turn(Budget::SLICE) else { panic!("a head first") };

@@ -87,6 +87,7 @@ impl Server {
             body: Bytes::copy_from_slice(body.as_bytes()),
             now: NOW,
             request_id: "id-1".to_owned(),
+            entropy: [0; 32],
         };
         let mut exchange = route::open(request, self.store.snapshot(), &self.config);
         let mut head: Option<Head> = None;

@@ -111,7 +111,7 @@ impl World {
             default_policy: "rp".to_owned(),
             index: index.view(),
         };
-        Self { snapshot: Snapshot { databases: Arc::new(vec![Arc::new(database)]) }, files }
+        Self { snapshot: Snapshot { databases: Arc::new(vec![Arc::new(database)]), ..Snapshot::default() }, files }
     }
 
     pub(super) fn run(&self, plan: &Node) -> (Vec<Group>, QueryStats) {
