@@ -222,6 +222,22 @@ impl LogFiles {
     }
 }
 
+/// What went wrong with a file, and what to do where that is known.
+pub(crate) fn reason(error: &io::Error) -> String {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let advice = match error.kind() {
+        StorageFull => {
+            "free space on the disk of the data folder, or raise the limit; writes work again as soon as there is room"
+        }
+        QuotaExceeded | FileTooLarge => {
+            "raise the limit of the user that runs this server; writes work again as soon as there is room"
+        }
+        ReadOnlyFilesystem => "mount the disk of the data folder for writing",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {advice}")
+}
+
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

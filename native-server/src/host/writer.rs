@@ -5,7 +5,7 @@
 //! snapshot never waits for a disk.
 
 use super::clock;
-use super::files::{Files, LogFiles};
+use super::files::{self, Files, LogFiles};
 use super::folder::Folder;
 use crate::config::Fsync;
 use bytes::Bytes;
@@ -78,13 +78,18 @@ impl Host {
         let (store, report) = recover(&files, config.store).map_err(|error| format!("{}: {error}", path.display()))?;
         let shared = Arc::new(Shared { store: Mutex::new(store), files, news: broadcast::Sender::new(NEWS_KEPT) });
         let (sender, receiver) = sync_channel(QUEUE);
-        let writer = Writer {
+        let mut writer = Writer {
             shared: Arc::clone(&shared),
             receiver,
             sender: sender.clone(),
             logs: LogFiles::new(config.fsync),
             waiting: HashMap::new(),
         };
+        // What opening changes is done first: a disk that takes nothing is found before anybody is told to come.
+        writer.act();
+        if let Some(why) = shared.store().poisoned() {
+            return Err(format!("cannot write to the data folder {}: {why}", path.display()));
+        }
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -336,6 +341,6 @@ fn action_changes_files(action: &Action) -> bool {
 fn done(id: isopoint_core::store::ActionId, result: io::Result<()>) -> Event {
     match result {
         Ok(()) => Event::Done(id),
-        Err(error) => Event::Failed(id, error.to_string()),
+        Err(error) => Event::Failed(id, files::reason(&error)),
     }
 }
