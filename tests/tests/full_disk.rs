@@ -99,7 +99,7 @@ fn a_full_disk_refuses_writes_until_there_is_room() {
 #[test]
 fn a_disk_that_takes_nothing_is_one_sentence_at_the_start() {
     let folder = data_folder();
-    let refused = Serve::start_within(folder.path(), 0, &[]).err().expect("it cannot start");
+    let refused = Serve::start_within(folder.path(), 0, &[]).expect_err("it cannot start");
     assert!(refused.contains("exit status: 3"), "{refused}");
     let said: Vec<_> = refused.lines().collect();
     assert!(

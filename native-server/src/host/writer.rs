@@ -179,18 +179,13 @@ impl Shared {
 }
 
 fn recover(files: &Files, config: StoreConfig) -> Result<(Store, RecoveryReport), String> {
+    files.sweep().map_err(|error| error.to_string())?;
     let listing = files.list().map_err(|error| error.to_string())?;
     let mut recovery = Recovery::new(config, clock::now(), listing);
     loop {
         match recovery.step().map_err(|error| error.to_string())? {
             RecoveryStep::Need(ranges) => {
-                let read = |range: &ByteRange| match range.file.is_block() {
-                    true => files.read(range),
-                    false => files.read_log(&range.file).map(|whole| {
-                        let end = (range.offset + u64::from(range.len)).min(whole.len() as u64);
-                        whole.slice((range.offset.min(end)) as usize..end as usize)
-                    }),
-                };
+                let read = |range: &ByteRange| files.read_grown(range);
                 let bytes =
                     ranges.iter().map(read).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
                 recovery.supply(bytes);

@@ -128,7 +128,7 @@ impl Serve {
 
     /// Lifts or lowers the limit of [`start_within`](Self::start_within) while it runs.
     pub fn limit_files(&self, bytes: Option<u64>) {
-        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
         let set =
             Command::new("prlimit").args([&format!("--pid={}", self.id()), &format!("--fsize={limit}:")]).status();
         assert!(set.is_ok_and(|status| status.success()), "prlimit, of util-linux, sets a limit");
@@ -224,7 +224,7 @@ pub fn data_folder() -> TempDir {
 /// The program of this build: named by `ISOPOINT_SERVER`, else beside the tests' own.
 ///
 /// `cargo test --workspace` builds both. One that is older than its sources would be a test of the past: that panics.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("ISOPOINT_SERVER") {
         return program.into();
     }
