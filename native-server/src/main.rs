@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod import;
 mod metrics;
+mod ops;
 mod self_metrics;
 mod server;
 mod sync;

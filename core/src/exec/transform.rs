@@ -171,9 +171,9 @@ impl State {
                 let before = last.replace(time)?;
                 Some((time, Value::Integer(time.wrapping_sub(before) / *unit)))
             }
-            Self::Integral(integral) => integral.step(time, as_float(value)).and_then(|(time, sum)| {
+            Self::Integral(integral) => integral.step(time, as_float(value)).map(|(time, sum)| {
                 let value = Value::Float(canonical(sum));
-                Some((time, value))
+                (time, value)
             }),
             Self::HoltWinters { rows, .. } => {
                 rows.push((time, as_float(value)));
