@@ -28,7 +28,8 @@ impl Local {
         if self.store.snapshot().database(database).is_some() {
             return Ok(());
         }
-        self.command(now, Command::CreateDatabase { name: database.to_owned(), policy: None })?;
+        let write = self.store.command(now, Command::CreateDatabase { name: database.to_owned(), policy: None });
+        self.settle(now, write)?;
         Ok(())
     }
 
@@ -37,9 +38,10 @@ impl Local {
         self.settle(now, write)
     }
 
-    pub(crate) fn command(&mut self, now: Timestamp, command: Command) -> Outcome {
+    /// Always `Some`: a reader has nowhere to put it, see there.
+    pub(crate) fn command(&mut self, now: Timestamp, command: Command) -> Option<Outcome> {
         let write = self.store.command(now, command);
-        self.settle(now, write)
+        Some(self.settle(now, write))
     }
 
     pub(crate) fn snapshot(&mut self) -> Snapshot {
