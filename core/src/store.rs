@@ -15,6 +15,7 @@
 //! | `staged` | checks of writes and commands: what is kept, what is refused |
 //! | `commit` | groups on their way through the log |
 //! | `state` | what is acknowledged, and the views of it |
+//! | `tombstone`, `delete` | what is deleted and not yet out of the files |
 //! | `flush`, `manifest` | memtables into files, and which files are live |
 //! | `recover` | opening a folder |
 
@@ -22,6 +23,7 @@ pub mod action;
 pub mod block;
 pub mod blockfile;
 mod commit;
+pub(crate) mod delete;
 pub mod error;
 mod flush;
 pub mod job;
@@ -33,6 +35,7 @@ pub mod recover;
 pub mod snapshot;
 mod staged;
 mod state;
+pub mod tombstone;
 pub mod wal;
 
 pub use action::{Action, ActionId, Event, WriteId};
@@ -56,7 +59,7 @@ use std::collections::VecDeque;
 use wal::{PointsWriter, Wal};
 
 /// The format of data folders that this program writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -156,8 +159,7 @@ impl Store {
         state.active.number = manifest.checkpoint.next_memtable;
         let wal = Wal::new(1, 1, 0, 0);
         let mut store = Self::with_state(config, state, manifest, wal);
-        let version = Bytes::from(format!("{FORMAT}\n"));
-        store.act_opening(|id| Action::Put { id, file: FileName::version(), bytes: version });
+        store.put_version();
         let (file, bytes) = (store.manifest.file(), Bytes::from(bytes));
         store.act_opening(|id| Action::Put { id, file, bytes });
         store
@@ -300,6 +302,11 @@ impl Store {
         let id = ActionId(self.next_action);
         self.work.insert(id, work);
         self.actions.push_back(action(id));
+    }
+
+    fn put_version(&mut self) {
+        let version = Bytes::from(format!("{FORMAT}\n"));
+        self.act_opening(|id| Action::Put { id, file: FileName::version(), bytes: version });
     }
 
     /// An action that writes wait for, at opening.

@@ -138,7 +138,7 @@ impl MemHost {
                     Event::Done(id)
                 }
                 Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     self.acks.insert(write, outcome);
                     continue;

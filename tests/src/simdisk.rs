@@ -108,7 +108,9 @@ impl SimDisk {
                 }
                 *id
             }
-            Action::Run { .. } | Action::Ack { .. } | Action::Publish { .. } => unreachable!("not the disk's"),
+            Action::Run { .. } | Action::Ack { .. } | Action::Publish { .. } | Action::PublishDelete { .. } => {
+                unreachable!("not the disk's")
+            }
         };
         if good { Event::Done(id) } else { Event::Failed(id, "No space left on device".into()) }
     }

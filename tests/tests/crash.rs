@@ -254,7 +254,7 @@ impl Sim {
     fn take(&mut self, action: Action) {
         match action {
             Action::Ack { write, outcome } => self.answered(write, outcome),
-            Action::Publish { .. } => {}
+            Action::Publish { .. } | Action::PublishDelete { .. } => {}
             action @ Action::Run { .. } => self.jobs.push(action),
             action => self.queue.push_back(action),
         }

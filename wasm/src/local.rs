@@ -75,7 +75,7 @@ impl Local {
                     Event::Done(id)
                 }
                 Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     if write == wanted {
                         settled = outcome;

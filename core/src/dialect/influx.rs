@@ -18,6 +18,7 @@ pub mod parse;
 mod admin;
 mod answer;
 mod compile;
+mod delete;
 mod encode_csv;
 mod encode_json;
 mod encode_msgpack;

@@ -29,6 +29,8 @@ pub enum Action {
     /// Points that have just become visible, for those who follow along; only while [`Store::publish`](super::Store::publish)
     /// is on. Needs no event. `memtable` is the number of the memtable they are in, `points` a batch as in the log.
     Publish { database: String, policy: String, memtable: u64, points: Bytes },
+    /// Points of a database were deleted: who follows along begins again. As [`Publish`](Self::Publish) otherwise.
+    PublishDelete { database: String },
     /// CPU work: call [`Job::run`](super::Job::run) on a thread or in a time slice, answer `JobDone`.
     Run { id: ActionId, job: super::Job },
     /// The last thing said about a write: points stored, or why not.

@@ -2,7 +2,7 @@
 
 use super::staged::{Prepared, Rules, Staged};
 use super::{Action, Event, Store, WriteError, WriteId, Written, wal};
-use crate::catalog::Command;
+use crate::catalog::{Command, Delete};
 use crate::model::WriteBatch;
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -55,7 +55,7 @@ impl Pending {
 pub(super) struct Group {
     now: Timestamp,
     staged: Staged,
-    prepared: Vec<Prepared>,
+    changes: Vec<Change>,
     outcomes: Vec<(WriteId, Result<Written, WriteError>)>,
     /// Length of the segment with the group.
     bytes: u64,
@@ -63,6 +63,13 @@ pub(super) struct Group {
     failed: Option<String>,
     /// It drops shards that have expired.
     expires: bool,
+}
+
+/// What a group does to points, in its order.
+#[derive(Debug)]
+enum Change {
+    Write(Box<Prepared>),
+    Delete(Delete),
 }
 
 /// What an action is for.
@@ -144,7 +151,7 @@ impl Store {
         let mut group = Group {
             now: Timestamp::EPOCH,
             staged: Staged::new(&self.state),
-            prepared: Vec::new(),
+            changes: Vec::new(),
             outcomes: Vec::new(),
             bytes: 0,
             failed: None,
@@ -153,7 +160,8 @@ impl Store {
         let mut frames = Vec::new();
         self.wal.begin(&mut frames);
         let header = frames.len();
-        while frames.len() < GROUP_BYTES {
+        // What comes after a delete is checked against what it leaves.
+        while frames.len() < GROUP_BYTES && !matches!(group.changes.last(), Some(Change::Delete(_))) {
             let Some(pending) = self.pending.pop_front() else { break };
             self.pending_bytes -= pending.bytes;
             group.now = pending.now;
@@ -186,6 +194,9 @@ impl Store {
             Request::Command(command) => {
                 if group.staged.command(&command)? {
                     wal::write_command(&command, frames);
+                    if let Command::Delete(delete) = command {
+                        group.changes.push(Change::Delete(delete));
+                    }
                 }
                 return Ok(Written::default());
             }
@@ -210,7 +221,7 @@ impl Store {
         let written = prepared.written.clone();
         if written.points > 0 {
             wal::write_batch(database, policy, &prepared.batch, &mut self.points, frames);
-            group.prepared.push(prepared);
+            group.changes.push(Change::Write(Box::new(prepared)));
         }
         self.stats.points_dropped += written.dropped;
         Ok(written)
@@ -222,11 +233,21 @@ impl Store {
         self.wal.grew(group.bytes);
         let dropped = self.state.commit(group.staged);
         self.expiring &= !group.expires;
-        for prepared in &group.prepared {
-            self.state.apply(group.now, prepared);
-            self.publish_points(prepared);
-            self.stats.points_written += prepared.written.points;
-            self.stats.values_written += prepared.written.values;
+        for change in &group.changes {
+            match change {
+                Change::Write(prepared) => {
+                    self.state.apply(group.now, prepared);
+                    self.publish_points(prepared);
+                    self.stats.points_written += prepared.written.points;
+                    self.stats.values_written += prepared.written.values;
+                }
+                Change::Delete(delete) => {
+                    self.state.delete(delete);
+                    if self.publishing {
+                        self.actions.push_back(Action::PublishDelete { database: delete.database.clone() });
+                    }
+                }
+            }
         }
         for (write, outcome) in group.outcomes {
             self.ack(write, outcome);

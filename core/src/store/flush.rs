@@ -13,8 +13,10 @@ use super::job::{FlushPart, Job, JobOutput};
 use super::manifest::{Checkpoint, Edit, FileEntry};
 use super::snapshot::BlockFile;
 use super::state::DatabaseState;
+use super::tombstone::{Deleted, Tombstone};
 use super::{Action, FileName, Store};
 use crate::hash::Map;
+use crate::sorted::SortedSet;
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Flush {
     checkpoint: Checkpoint,
+    /// Those of the checkpoint's deletes that the manifest is to know.
+    tombstones: Vec<Arc<Tombstone>>,
     /// Bytes of the WAL segments that the files will replace.
     wal_bytes: u64,
     files: Vec<FlushFile>,
@@ -115,10 +119,13 @@ impl Store {
         let replay_from = self.wal.rotate();
         let catalog = Arc::clone(&self.state.catalog);
         self.state.freeze();
-        let next_memtable = self.state.active.number;
+        let (next_memtable, deletes) = (self.state.active.number, self.state.deletes);
+        let known = self.manifest.checkpoint.deletes;
+        let tombstones = self.state.tombstones().filter(|tombstone| tombstone.number > known).cloned().collect();
         let job = Job { parts: self.flush_parts() };
         self.flushing = Some(Flush {
-            checkpoint: Checkpoint { replay_from, next_memtable, catalog },
+            checkpoint: Checkpoint { replay_from, next_memtable, deletes, catalog },
+            tombstones,
             wal_bytes: self.wal.bytes(),
             files: Vec::new(),
             putting: 0,
@@ -139,8 +146,8 @@ impl Store {
                 min_sequence: frozen.number,
                 max_sequence: frozen.number,
             };
-            let (database, policy, shard) = (database.id, policy.id, *shard);
-            Some(FlushPart { database, policy, shard, meta, memtable: Arc::clone(memtable), index })
+            let (database, policy, shard, settled) = (database.id, policy.id, *shard, self.state.deletes);
+            Some(FlushPart { database, policy, shard, settled, meta, memtable: Arc::clone(memtable), index })
         };
         frozen.shards.iter().filter_map(part).collect()
     }
@@ -175,7 +182,12 @@ impl Store {
         if puts.is_empty() {
             let Some(flush) = &self.flushing else { return };
             let added = flush.files.iter().map(|file| file.entry).collect();
-            let edit = Edit { checkpoint: Some(flush.checkpoint.clone()), added, removed: Vec::new() };
+            let edit = Edit {
+                checkpoint: Some(flush.checkpoint.clone()),
+                added,
+                tombstones_added: flush.tombstones.clone(),
+                ..Edit::default()
+            };
             self.edits.push_back((edit, After::Flush));
             self.next_edit();
         }
@@ -212,7 +224,10 @@ impl Store {
         if self.editing.is_some() || self.opening > 0 || self.poisoned.is_some() {
             return;
         }
-        let Some((edit, after)) = self.edits.pop_front() else { return };
+        let Some((mut edit, after)) = self.edits.pop_front() else { return };
+        let needed: SortedSet<u64> = self.state.tombstones().map(|tombstone| (tombstone.number, ())).collect();
+        let numbers = self.manifest.tombstones.iter().map(|tombstone| tombstone.number);
+        edit.tombstones_removed = numbers.filter(|number| !needed.contains_key(number)).collect();
         self.editing = Some(Editing { edit, after, len: 0, retry_at: None });
         self.make_edit();
     }
@@ -284,6 +299,7 @@ impl Store {
             }
         }
         let dropped = self.state.flushed(files);
+        self.state.prune_tombstones();
         self.remove_files(dropped.iter().map(|file| (file.name.clone(), file.hash)));
         for segment in self.wal.release(flush.checkpoint.replay_from, flush.wal_bytes) {
             self.delete(segment);
@@ -350,5 +366,8 @@ pub(super) fn block_file(
             slots.insert(series, slot);
         }
     }
-    Ok(BlockFile { len: entry.len, sequence: entry.sequence, hash: entry.hash, index, slots, name })
+    let later = database.tombstones.iter().filter(|tombstone| tombstone.number > entry.settled);
+    let deleted = Deleted::of(later.map(|tombstone| &**tombstone), &index).map_err(damaged)?;
+    let FileEntry { len, sequence, hash, settled, .. } = *entry;
+    Ok(BlockFile { len, sequence, hash, index, slots: Arc::new(slots), name, settled, deleted })
 }

@@ -22,6 +22,7 @@ pub(super) struct FlushPart {
     pub(super) database: u32,
     pub(super) policy: u32,
     pub(super) shard: u64,
+    pub(super) settled: u64,
     pub(super) meta: FileMeta,
     pub(super) memtable: Arc<FrozenMemtable>,
     pub(super) index: Arc<DatabaseIndex>,
@@ -57,9 +58,9 @@ impl FlushPart {
             return None;
         }
         let bytes = Bytes::from(writer.finish());
-        let Self { database, policy, shard, .. } = self;
+        let Self { database, policy, shard, settled, .. } = self;
         let (hash, len) = (xxh3_128(&bytes), bytes.len() as u64);
-        Some((FileEntry { database, policy, shard, shard_start, sequence, len, hash }, bytes))
+        Some((FileEntry { database, policy, shard, shard_start, sequence, settled, len, hash }, bytes))
     }
 }
 

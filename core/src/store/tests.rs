@@ -59,7 +59,7 @@ impl Host {
                 Action::Delete { .. } => 'd',
                 Action::Run { .. } => 'r',
                 Action::Ack { .. } => 'k',
-                Action::Publish { .. } => unreachable!("nobody follows"),
+                Action::Publish { .. } | Action::PublishDelete { .. } => unreachable!("nobody follows"),
             };
             self.trace.push(letter);
             let fails = self.failing.contains(letter);
@@ -68,7 +68,7 @@ impl Host {
                     acks.push((write, outcome));
                     continue;
                 }
-                Action::Publish { .. } => continue,
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Run { id, job } => Event::JobDone(id, job.run()),
                 Action::Append { id, file, bytes } => {
                     // What fails leaves a part behind.
@@ -440,8 +440,8 @@ fn damage_says_where() {
     assert!(open(&|files| *files.get_mut(block).unwrap().last_mut().unwrap() ^= 1).is_err());
     let version = FileName::version();
     assert_eq!(open(&|files| drop(files.remove(&version))), Err("VERSION is missing".into()));
-    let newer = open(&|files| drop(files.insert(version.clone(), b"2\n".to_vec())));
-    assert_eq!(newer, Err("the data folder has format 2, this program reads up to 1".into()));
+    let newer = open(&|files| drop(files.insert(version.clone(), b"3\n".to_vec())));
+    assert_eq!(newer, Err("the data folder has format 3, this program reads up to 2".into()));
     let manifest = files.keys().find(|file| file.as_manifest().is_some()).unwrap();
     assert_eq!(open(&|files| drop(files.remove(manifest))), Err("manifest/00000001.man is missing".into()));
 }

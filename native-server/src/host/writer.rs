@@ -54,6 +54,8 @@ struct Shared {
 pub(crate) enum News {
     /// Points became visible; see [`Action::Publish`].
     Points { database: Arc<str>, policy: Arc<str>, memtable: u64, points: Bytes },
+    /// Points were deleted: what a follower holds of the database may be gone.
+    Deleted { database: Arc<str> },
     /// Files or the catalog changed.
     Files,
 }
@@ -291,6 +293,10 @@ impl Writer {
                     if self.shared.news.send(News::Points { database, policy, memtable, points }).is_err() {
                         self.shared.store().publish(false);
                     }
+                    continue;
+                }
+                Action::PublishDelete { database } => {
+                    let _ = self.shared.news.send(News::Deleted { database: database.into() });
                     continue;
                 }
                 Action::Delete { id, file } => {

@@ -78,6 +78,8 @@ pub(super) enum StatementError {
     /// A text that InfluxDB prints as it is.
     #[error("{0}")]
     Fixed(&'static str),
+    #[error("shard {0}: fields not supported in WHERE clause during deletion")]
+    FieldInDelete(u64),
     /// Part of the language that is not built.
     #[error("{0} is not supported yet")]
     Unsupported(String),

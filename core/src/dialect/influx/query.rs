@@ -9,7 +9,7 @@ use super::ast::Statement;
 use super::compile::{self, Compiled};
 use super::error::{RequestError, StatementError};
 use super::params::Params;
-use super::{admin, head, parse, show};
+use super::{admin, delete, head, parse, show};
 use crate::catalog::Command;
 use crate::dialect::exchange::{ApiRequest, Exchange, Head, Turn};
 use crate::dialect::form;
@@ -70,6 +70,10 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
             Some(compiled) => Work::Select(Box::new(compiled)),
             None => Work::Parts { parts: Vec::new(), apart: false },
         }),
+        Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {
+            let command = delete::delete(statement, context)?;
+            Ok(command.map_or(Work::Parts { parts: Vec::new(), apart: false }, Work::Command))
+        }
         other => match admin::command(other)? {
             Some(command) => Ok(Work::Command(command)),
             None => show::show(other, context),

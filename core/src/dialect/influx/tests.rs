@@ -147,7 +147,7 @@ impl Server {
                 }
                 Action::Sync { id, .. } | Action::Truncate { id, .. } => Event::Done(id),
                 Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     if Some(write) == awaited {
                         found = Some(outcome);
