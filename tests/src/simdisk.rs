@@ -108,6 +108,13 @@ impl SimDisk {
                 }
                 *id
             }
+            Action::Rename { id, from, to } => {
+                if good || random.percent(30) {
+                    let bytes = self.files.remove(from).and_then(|file| file.live);
+                    self.files.insert(to.clone(), SimFile { live: bytes.clone(), durable: bytes });
+                }
+                *id
+            }
             Action::Run { .. } | Action::Ack { .. } | Action::Publish { .. } | Action::PublishDelete { .. } => {
                 unreachable!("not the disk's")
             }

@@ -1,5 +1,7 @@
 //! Groups of writes and commands on their way through the log: checked, appended, synced, then visible and answered.
 
+use super::job::Made;
+use super::manifest::FileEntry;
 use super::staged::{Prepared, Rules, Staged};
 use super::{Action, Event, Store, WriteError, WriteId, Written, wal};
 use crate::catalog::{Command, Delete};
@@ -87,6 +89,9 @@ pub(super) enum Work {
     SyncEdit,
     CutEdit,
     PutManifest,
+    CompactSlice,
+    CompactAppend,
+    CompactRename(FileEntry),
     Delete,
 }
 
@@ -117,7 +122,24 @@ impl Store {
             }
             (Work::SyncGroup, Ok(())) => self.finish_group(),
             (Work::CutGroup, Ok(())) => self.refuse_group(now),
-            (Work::FlushJob, Ok(())) => self.job_done(output.unwrap_or_default()),
+            (Work::FlushJob, Ok(())) => match output.map(|output| output.made) {
+                Some(Made::Files(files)) => self.job_done(files),
+                _ => self.job_done(Vec::new()),
+            },
+            (Work::CompactSlice, outcome) => {
+                let made = output.map(|output| output.made);
+                self.slice_done(match (outcome, made) {
+                    (Ok(()), Some(Made::Slice(slice))) => *slice,
+                    (outcome, _) => Err(outcome.err().unwrap_or_default()),
+                });
+                self.compact_due(now);
+            }
+            (Work::CompactAppend, Ok(())) => {
+                self.slice_appended();
+                self.compact_due(now);
+            }
+            (Work::CompactRename(entry), Ok(())) => self.compaction_renamed(entry),
+            (Work::CompactAppend | Work::CompactRename(_), Err(_)) => self.compaction_failed(now),
             (Work::PutFile(at), outcome) => self.file_put(now, at, outcome),
             (Work::AppendEdit, outcome) => self.edit_appended(outcome),
             (Work::SyncEdit, Ok(())) => self.edit_done(false),

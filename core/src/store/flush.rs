@@ -8,8 +8,9 @@
 
 use super::blockfile::{FileIndex, FileMeta, Footer};
 use super::commit::{Pending, Work};
+use super::compact::Compacted;
 use super::error::StoreError;
-use super::job::{FlushPart, Job, JobOutput};
+use super::job::{FlushPart, Job, Task};
 use super::manifest::{Checkpoint, Edit, FileEntry};
 use super::snapshot::BlockFile;
 use super::state::DatabaseState;
@@ -58,6 +59,7 @@ pub(super) struct Editing {
 pub(super) enum After {
     Flush,
     Delete(Vec<FileName>),
+    Compact(Box<Compacted>),
 }
 
 impl Store {
@@ -86,6 +88,7 @@ impl Store {
             self.make_edit();
         }
         self.expire_shards(now);
+        self.compact_due(now);
     }
 
     /// When [`tick`](Self::tick) will have something to do.
@@ -96,7 +99,7 @@ impl Store {
         let flush = self.flush_deadline().filter(|_| self.flushing.is_none());
         let retry = self.flushing.as_ref().filter(|flush| flush.putting == 0).and_then(|flush| flush.retry_at);
         let edit = self.editing.as_ref().and_then(|editing| editing.retry_at);
-        [flush, retry, edit, self.expiry_deadline()].into_iter().flatten().min()
+        [flush, retry, edit, self.expiry_deadline(), self.compact_deadline()].into_iter().flatten().min()
     }
 
     fn flush_deadline(&self) -> Option<Timestamp> {
@@ -122,7 +125,7 @@ impl Store {
         let (next_memtable, deletes) = (self.state.active.number, self.state.deletes);
         let known = self.manifest.checkpoint.deletes;
         let tombstones = self.state.tombstones().filter(|tombstone| tombstone.number > known).cloned().collect();
-        let job = Job { parts: self.flush_parts() };
+        let job = Job { task: Task::Flush(self.flush_parts()) };
         self.flushing = Some(Flush {
             checkpoint: Checkpoint { replay_from, next_memtable, deletes, catalog },
             tombstones,
@@ -152,9 +155,9 @@ impl Store {
         frozen.shards.iter().filter_map(part).collect()
     }
 
-    pub(super) fn job_done(&mut self, output: JobOutput) {
+    pub(super) fn job_done(&mut self, files: Vec<(FileEntry, Bytes)>) {
         let Some(flush) = &mut self.flushing else { return };
-        for (entry, bytes) in output.files {
+        for (entry, bytes) in files {
             let index = open_index(&entry.name(), &bytes).expect("the file was written just now");
             flush.files.push(FlushFile { entry, index, bytes: Some(bytes) });
         }
@@ -281,6 +284,7 @@ impl Store {
         match editing.after {
             After::Flush => self.flush_done(),
             After::Delete(names) => names.into_iter().for_each(|name| self.delete(name)),
+            After::Compact(compacted) => self.files_replaced(*compacted),
         }
         self.next_edit();
     }
@@ -305,6 +309,7 @@ impl Store {
             self.delete(segment);
         }
         self.stats.flushes += 1;
+        self.compact_after = Timestamp::MIN;
     }
 
     /// Asks for shards to be dropped that end before their policy's duration reaches back.

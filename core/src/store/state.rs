@@ -172,6 +172,18 @@ impl State {
         dropped
     }
 
+    /// A file takes the place of some that follow each other in a shard.
+    pub(super) fn compacted(&mut self, shard: u64, inputs: &[Arc<BlockFile>], file: Option<Arc<BlockFile>>) {
+        let Some(state) = self.shard_mut(shard) else { return };
+        let replaced = |known: &Arc<BlockFile>| inputs.iter().any(|input| input.hash == known.hash);
+        let at = state.files.iter().position(replaced).unwrap_or(state.files.len());
+        state.files.retain(|known| !replaced(known));
+        if let Some(file) = file {
+            state.files.insert(at, file);
+        }
+        self.view = None;
+    }
+
     pub(super) fn has_shard(&self, database: u32, shard: u64) -> bool {
         self.databases.get(&database).is_some_and(|database| database.shards.contains_key(&shard))
     }

@@ -52,6 +52,8 @@ impl Host {
         while let Some(action) = self.store.poll_action() {
             let letter = match &action {
                 Action::Append { file, .. } if file.as_wal().is_some() => 'a',
+                Action::Append { file, .. } if file.is_temporary() => 'c',
+                Action::Rename { .. } => 'n',
                 Action::Append { .. } => 'm',
                 Action::Sync { .. } => 's',
                 Action::Truncate { .. } => 't',
@@ -69,7 +71,13 @@ impl Host {
                     continue;
                 }
                 Action::Publish { .. } | Action::PublishDelete { .. } => continue,
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
+                Action::Run { id, job } => Event::JobDone(id, job.run(&mut |range| Ok(slice(&self.files, range)))),
+                Action::Rename { id, from, to } => {
+                    if !fails && let Some(bytes) = self.files.remove(&from) {
+                        self.files.insert(to, bytes);
+                    }
+                    Event::Done(id)
+                }
                 Action::Append { id, file, bytes } => {
                     // What fails leaves a part behind.
                     let len = if fails { bytes.len() / 2 } else { bytes.len() };

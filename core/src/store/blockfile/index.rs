@@ -165,6 +165,14 @@ impl FileIndex {
         SeriesKeys { group, next: 0 }
     }
 
+    /// The keys from a slot on.
+    pub fn series_keys_from(&self, slot: u32) -> Result<SeriesKeys<'_>, DecodeError> {
+        let mut keys = self.series_keys();
+        keys.next = slot - slot % GROUP as u32;
+        while keys.next < slot && keys.next()?.is_some() {}
+        Ok(keys)
+    }
+
     /// The slot of a key.
     pub fn find(&self, key: &[u8]) -> Result<Option<u32>, DecodeError> {
         let (slot, found) = self.seek(key)?;
