@@ -97,7 +97,7 @@ fn has_field(policy: &Policy, series: SeriesId, field: &str) -> bool {
     let runs = policy.shards.iter().filter_map(|shard| shard.runs(series).ok()).flatten();
     runs.into_iter().any(|run| match run {
         Run::Chunk(chunk) => chunk.column(field).is_some(),
-        Run::Block { file, entry } => {
+        Run::Block { file, entry, .. } => {
             let fields = file.index.fields();
             let mut columns = entry.columns.iter().filter_map(|column| fields.get(column.field as usize));
             columns.any(|known| known.name == field)
