@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use bytes::Bytes;
+use isopoint_core::dialect::errand::ErrandError;
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
 use isopoint_core::exec::{Budget, QueryStats};
 use std::sync::Arc;
@@ -68,6 +69,9 @@ impl Driver {
                 Turn::Command(command) => {
                     let outcome = self.host.command(command).await;
                     exchange.wrote(outcome, self.host.snapshot());
+                }
+                Turn::Ask(errands) => {
+                    exchange.told(errands.iter().map(|_| Err(ErrandError::Unsupported)).collect());
                 }
                 Turn::Yield if body.is_closed() || began.elapsed() > self.deadline => return None,
                 Turn::Yield => {}

@@ -4,6 +4,7 @@ use crate::columns;
 use crate::local::Local;
 use crate::values::{self, Object};
 use bytes::Bytes;
+use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Turn};
 use isopoint_core::dialect::influx::frames::{FrameQuery, FrameTurn};
 use isopoint_core::exec::{Budget, QueryStats};
@@ -57,6 +58,10 @@ impl Task {
                     Turn::Command(command) => {
                         let outcome = local.command(now, command);
                         exchange.wrote(outcome, values::both(replicas, &local.snapshot()));
+                        None
+                    }
+                    Turn::Ask(errands) => {
+                        exchange.told(errands.iter().map(unanswered).collect());
                         None
                     }
                     Turn::Yield => Some(Object::new().text("kind", "yield").into()),
@@ -115,6 +120,14 @@ impl Task {
             Kind::Exchange(exchange) => exchange.supply(bytes),
             Kind::Frames(query) => query.supply(bytes),
         }
+    }
+}
+
+/// A page calls no other server, and does not wait.
+fn unanswered(errand: &Errand) -> Result<Told, ErrandError> {
+    match errand {
+        Errand::Http(_) => Err(ErrandError::Unsupported),
+        Errand::Wait { .. } => Ok(Told::Waited),
     }
 }
 

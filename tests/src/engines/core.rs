@@ -5,6 +5,7 @@ use crate::answer::{Answer, latin1};
 use crate::case::{Profile, Request};
 use crate::memhost::MemHost;
 use bytes::Bytes;
+use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
 use isopoint_core::dialect::route;
 use isopoint_core::exec::Budget;
@@ -71,6 +72,7 @@ impl Core {
                     let outcome = self.host.command(command);
                     exchange.wrote(outcome, self.host.snapshot());
                 }
+                Turn::Ask(errands) => exchange.told(errands.iter().map(unanswered).collect()),
                 Turn::Yield => {}
                 Turn::Done(_) => return answer,
             }
@@ -95,6 +97,14 @@ impl Engine for Core {
 
     fn foreign_headers(&self) -> &[&str] {
         &["Content-Encoding"]
+    }
+}
+
+/// There is no other server, and nothing waits.
+fn unanswered(errand: &Errand) -> Result<Told, ErrandError> {
+    match errand {
+        Errand::Http(_) => Err(ErrandError::Unsupported),
+        Errand::Wait { .. } => Ok(Told::Waited),
     }
 }
 
