@@ -12,6 +12,7 @@ mod metrics;
 mod self_metrics;
 mod server;
 mod sync;
+mod vault;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@
 
 use super::errand::{Errand, ErrandError, Told};
 use super::sealer::Sealer;
+use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
 use crate::limits::Limits;
 use crate::model::WriteBatch;
@@ -47,6 +48,10 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
+    /// Callers must say who they are. Otherwise everybody may do everything, and credentials are not looked at.
+    pub authentication: bool,
+    /// Hashes and signatures, of a host that keeps users.
+    pub vault: Option<Arc<dyn Vault>>,
     /// What keeps the secrets of data sources; without one none can be stored.
     pub sealer: Option<Arc<dyn Sealer>>,
     pub data_sources: DataSourceConfig,
@@ -86,6 +91,8 @@ impl Default for ApiConfig {
             influx_version: "1.8.10-isopoint".to_owned(),
             sealer: None,
             data_sources: DataSourceConfig::default(),
+            authentication: false,
+            vault: None,
         }
     }
 }

@@ -27,6 +27,7 @@ mod outcome;
 mod outgoing;
 mod plugin;
 mod prometheus;
+mod provision;
 pub mod proxy;
 mod query;
 mod record;
@@ -39,7 +40,11 @@ mod work;
 
 use super::errand::ErrandError;
 use super::route::{Privilege, Route, Surface};
+use super::sealer::Sealer;
+use crate::catalog::DocumentChanges;
+use crate::store::Snapshot;
 use outcome::Fault;
+pub use provision::{Provisioned, provision};
 
 /// A failed call in the words of a query's result.
 fn errand_fault(error: &ErrandError) -> Fault {
@@ -51,6 +56,12 @@ fn errand_fault(error: &ErrandError) -> Fault {
         ErrandError::Unreachable(_) | ErrandError::TooLarge { .. } => 502,
     };
     Fault::downstream(status, error.to_string())
+}
+
+/// The changes that put every stored secret under another key. The error is the name of a data source whose secrets the
+/// old key does not open.
+pub fn reseal(snapshot: &Snapshot, old: &dyn Sealer, new: &dyn Sealer) -> Result<DocumentChanges, String> {
+    crud::sources(snapshot).reseal(old, new)
 }
 
 const ANY: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -67,6 +78,7 @@ const fn route(
 /// The paths of Grafana 11. Fixed segments stand before `{id}`, which would take them too.
 pub static SURFACE: Surface = Surface {
     name: "grafana",
+    identify: identity::sign_in,
     refuse: error::refuse,
     routes: &[
         Route {

@@ -1,6 +1,7 @@
 //! Query languages by name, for whoever passes a text on without knowing the dialect that it is of.
 
 use super::influx;
+use crate::auth::Principal;
 use crate::exec::Budget;
 use crate::limits::Limits;
 use crate::model::Frame;
@@ -19,6 +20,8 @@ pub struct Question<'a> {
     pub snapshot: Snapshot,
     pub now: Timestamp,
     pub limits: &'a Limits,
+    /// Whose rights the query has.
+    pub principal: &'a Principal,
 }
 
 /// A query being answered. It only reads.

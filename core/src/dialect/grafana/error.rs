@@ -107,10 +107,12 @@ pub(crate) fn json_headers() -> Vec<(String, String)> {
 }
 
 /// What the route table refuses.
-pub(crate) fn refuse(_: &Call, refusal: Refusal) -> Box<dyn Exchange> {
+pub(crate) fn refuse(call: &Call, refusal: Refusal) -> Box<dyn Exchange> {
     let error = match refusal {
         Refusal::UnknownPath => ApiError::plain(404, "Not found"),
         Refusal::WrongMethod(_) => ApiError::plain(405, "Method not allowed"),
+        Refusal::Unauthenticated(error) => super::identity::refused(call, &error),
+        Refusal::Forbidden => ApiError::plain(403, "Permission denied"),
         Refusal::Body { status, why } => ApiError::plain(status, &why),
     };
     error.reply()

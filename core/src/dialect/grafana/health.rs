@@ -2,7 +2,7 @@
 
 use super::crud::sources;
 use super::error::{ApiError, json_headers};
-use super::identity::{Identity, Right, with_right};
+use super::identity::{Right, with_right};
 use super::influx;
 use super::json::{Json, object};
 use super::outcome::Fault;
@@ -12,7 +12,7 @@ use super::query::local;
 use super::record::Record;
 use super::sources::{Name, is_uid};
 use super::url::percent_decode;
-use super::work::{Raw, Works, question};
+use super::work::{Raw, Works, principal, question};
 use super::{graphite, prometheus};
 use crate::dialect::errand::{ErrandError, HttpCall, Told};
 use crate::dialect::exchange::{Exchange, Reply, Turn};
@@ -49,9 +49,9 @@ pub(crate) fn named(call: &Call, pattern: &str, by_uid: bool, missing: fn() -> A
 }
 
 fn check(call: Call, pattern: &str, by_uid: bool) -> Box<dyn Exchange> {
-    let begun = with_right(&call, Right::Query).and_then(|identity| {
+    let begun = with_right(&call, Right::Query).and_then(|_| {
         let record = named(&call, pattern, by_uid, ApiError::not_found)?;
-        begin(&call, &record, &identity)
+        begin(&call, &record)
     });
     match begun {
         Ok(check) => Box::new(check),
@@ -59,14 +59,21 @@ fn check(call: Call, pattern: &str, by_uid: bool) -> Box<dyn Exchange> {
     }
 }
 
-fn begin(call: &Call, record: &Record, identity: &Identity) -> Result<Check, ApiError> {
+fn begin(call: &Call, record: &Record) -> Result<Check, ApiError> {
     let backend = backend(&record.kind).ok_or_else(ApiError::not_registered)?;
     let mut works = Works::default();
     let local = backend == Backend::Influx && influx::is_local(record, &call.config);
     let mut failed = None;
     if local {
         let database = influx::database(record);
-        works.inquire("influxql", &question(call, influx::HEALTH_STATEMENT, &database, identity));
+        match principal(call, record) {
+            Ok(principal) => {
+                works.inquire("influxql", &question(call, influx::HEALTH_STATEMENT, &database, &principal));
+            }
+            Err(fault) => {
+                failed = Some(Fault { message: format!("{}: error reading influxDB", fault.message), ..fault })
+            }
+        }
     } else if backend != Backend::TestData {
         match outgoing_call(call, record, backend) {
             Ok(mut call) => {

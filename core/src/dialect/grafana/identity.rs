@@ -1,7 +1,8 @@
 //! Who is asking, and what they may.
 
 use super::error::ApiError;
-use crate::dialect::route::Call;
+use crate::auth::{Credentials, LoginError, Principal};
+use crate::dialect::route::{Call, login};
 
 /// A signed-in caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Right {
 
 /// The caller, who has this right.
 pub(crate) fn with_right(call: &Call, right: Right) -> Result<Identity, ApiError> {
-    let identity = identify(call)?;
+    let identity = identify(call);
     if right.of(identity.role) { Ok(identity) } else { Err(denied(call, right)) }
 }
 
@@ -69,7 +70,39 @@ pub(crate) fn denied(call: &Call, right: Right) -> ApiError {
     ApiError::denied(right.name(), u64::from_be_bytes(number))
 }
 
-/// Without authentication everybody is the administrator.
-pub(crate) fn identify(_call: &Call) -> Result<Identity, ApiError> {
-    Ok(Identity { login: "admin".to_owned(), role: Role::Admin })
+/// Who asks, as Grafana's clients say it: `Basic`, `Bearer`, or `Basic` with user `api_key` and a token for a password.
+pub(crate) fn sign_in(call: &Call) -> Result<Principal, LoginError> {
+    match Credentials::from_header(call.request.header("authorization").unwrap_or_default()) {
+        Credentials::Password { user, password } if user == "api_key" => login(call, &Credentials::Token(password)),
+        credentials => login(call, &credentials),
+    }
+}
+
+/// Why somebody is nobody, in Grafana's words.
+pub(crate) fn refused(call: &Call, error: &LoginError) -> ApiError {
+    let header = call.request.header("authorization").unwrap_or_default();
+    let (scheme, _) = header.split_once(' ').unwrap_or((header, ""));
+    let (status, id, message) = match error {
+        LoginError::Missing if scheme.eq_ignore_ascii_case("basic") => {
+            (400, "basic-auth.invalid-header", "Invalid Basic Auth Header")
+        }
+        LoginError::Missing if scheme.eq_ignore_ascii_case("bearer") => (401, "api-key.invalid", "Invalid API key"),
+        LoginError::Missing => (401, "auth.unauthorized", "Unauthorized"),
+        LoginError::NoName | LoginError::Wrong => {
+            let empty = matches!(Credentials::from_header(header), Credentials::Password { password, .. } if password.is_empty());
+            let id = if empty { "password-auth.empty" } else { "password-auth.failed" };
+            (401, id, "Invalid username or password")
+        }
+        LoginError::Token(why) if why.to_string().contains("expired") => (401, "api-key.expired", "Expired API key"),
+        LoginError::TokensOff | LoginError::Token(_) | LoginError::UserNotFound => {
+            (401, "api-key.invalid", "Invalid API key")
+        }
+    };
+    ApiError::new(status, id, message)
+}
+
+/// The caller, who has been asked for already.
+pub(crate) fn identify(call: &Call) -> Identity {
+    let role = if call.principal.is_admin() { Role::Admin } else { Role::Viewer };
+    Identity { login: call.principal.name().unwrap_or("admin").to_owned(), role }
 }

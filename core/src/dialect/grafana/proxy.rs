@@ -9,11 +9,13 @@ use super::record::Record;
 use super::resources::Passed;
 use super::url::form;
 use crate::dialect::errand::{ErrandError, HttpCall};
-use crate::dialect::exchange::{ApiRequest, Exchange};
+use crate::dialect::exchange::{ApiConfig, ApiRequest, Exchange};
 use crate::dialect::form::pairs;
-use crate::dialect::route::{Call, path_values};
+use crate::dialect::route::{self, Call, path_values};
 use crate::order::sort_by;
+use crate::store::Snapshot;
 use bytes::Bytes;
+use std::sync::Arc;
 
 const PATTERNS: [(&str, bool); 4] = [
     ("/api/datasources/proxy/uid/{uid}", true),
@@ -34,6 +36,23 @@ pub(crate) fn open(call: Call) -> Box<dyn Exchange> {
         Ok(out) => Box::new(Passed::new(HttpCall { body, ..out })),
         Err(error) => error.reply(),
     }
+}
+
+/// The call that a request becomes, for a host that streams the bodies; else the whole answer. Slow where hashing a
+/// password is. `peer` is the caller's address.
+pub fn stream(
+    request: ApiRequest,
+    snapshot: Snapshot,
+    config: &Arc<ApiConfig>,
+    peer: &str,
+) -> Result<HttpCall, Box<dyn Exchange>> {
+    let call = route::admit(&super::SURFACE, request, snapshot, config)?;
+    prepare(&call, peer).map_err(|error| error.reply())
+}
+
+/// The answer when there is none of the other server.
+pub fn failed(error: &ErrandError) -> Box<dyn Exchange> {
+    failure(error).reply()
 }
 
 /// The call that a request becomes, without its body. `peer` is the caller's address; empty: unknown.

@@ -8,6 +8,7 @@ use super::base64;
 use super::error::ApiError;
 use super::json::{Json, object};
 use super::plugin;
+use crate::auth::decode_base64;
 use crate::dialect::sealer::Sealer;
 use crate::sorted::SortedMap;
 
@@ -44,7 +45,7 @@ impl Record {
         let flag = |name: &str| json.get(name).and_then(Json::bool).unwrap_or(false);
         let mut secrets = SortedMap::new();
         for (name, sealed) in json.get("secrets").map(Json::members).unwrap_or_default() {
-            secrets.insert(name.clone(), base64::decode(sealed.text()?)?);
+            secrets.insert(name.clone(), decode_base64(sealed.text()?)?);
         }
         Some(Self {
             id: json.get("id")?.int()?,

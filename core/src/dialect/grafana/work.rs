@@ -1,10 +1,13 @@
 //! What an answer waits for: queries of this engine and errands, until all are done.
 
-use super::identity::Identity;
+use super::outcome::Fault;
+use super::outgoing::credentials;
+use super::record::Record;
+use crate::auth::{Credentials, Principal};
 use crate::dialect::errand::{Errand, ErrandError, HttpCall, Told};
 use crate::dialect::exchange::Turn;
 use crate::dialect::language::{Inquiry, InquiryTurn, Question, find};
-use crate::dialect::route::Call;
+use crate::dialect::route::{Call, login};
 use crate::exec::Budget;
 use crate::model::Frame;
 use bytes::Bytes;
@@ -127,8 +130,8 @@ impl Works {
     }
 }
 
-/// Asks this engine InfluxQL under the rights of a data source.
-pub(crate) fn question<'a>(call: &'a Call, text: &'a str, database: &'a str, _as_who: &Identity) -> Question<'a> {
+/// A question to this engine. Whose rights it has is the data source's to say: see [`principal`].
+pub(crate) fn question<'a>(call: &'a Call, text: &'a str, database: &'a str, principal: &'a Principal) -> Question<'a> {
     Question {
         text,
         database: if database.is_empty() { None } else { Some(database) },
@@ -137,5 +140,17 @@ pub(crate) fn question<'a>(call: &'a Call, text: &'a str, database: &'a str, _as
         snapshot: call.snapshot.clone(),
         now: call.request.now,
         limits: &call.config.limits,
+        principal,
     }
+}
+
+/// Who this engine answers to through a data source: the user of the stored credentials, never the caller.
+pub(crate) fn principal(call: &Call, record: &Record) -> Result<Principal, Fault> {
+    if !call.config.authentication {
+        return Ok(Principal::Everyone);
+    }
+    let stored = credentials(record, &call.config).map_err(|error| Fault::plugin(error.status, error.message))?;
+    let stored = stored.map(|(user, password)| Credentials::Password { user, password });
+    login(call, &stored.unwrap_or(Credentials::Missing))
+        .map_err(|_| Fault::downstream(401, "InfluxDB returned error: authorization failed"))
 }

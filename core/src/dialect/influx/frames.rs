@@ -1,10 +1,12 @@
 //! InfluxQL into frames rather than text: for hosts that take columns as they are.
 
 use super::ast::Statement;
+use super::authorize;
 use super::error::{RequestError, StatementError};
 use super::params::Params;
 use super::parse;
 use super::query::{Context, Work, compile};
+use crate::auth::Principal;
 use crate::catalog::Command;
 use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step, needs};
 use crate::limits::Limits;
@@ -133,6 +135,12 @@ impl FrameQuery {
         }
     }
 
+    /// Whether somebody may run all statements; the error is InfluxDB's text.
+    pub(super) fn authorize(&self, principal: &Principal) -> Result<(), String> {
+        let allowed = authorize::statements(&self.statements, principal, self.database.as_deref(), &self.snapshot);
+        allowed.map_err(|error| error.to_string())
+    }
+
     /// The bytes that the statements' scans cover: see [`needs`]. Statements that fail need none.
     pub fn needs(&self) -> Result<Vec<ByteRange>, QueryError> {
         let mut needed = Vec::new();
@@ -151,6 +159,9 @@ impl FrameQuery {
             policy: None,
             now: self.now,
             limits: &self.limits,
+            principal: &Principal::Everyone,
+            vault: None,
+            entropy: [0; 32],
         }
     }
 

@@ -11,6 +11,7 @@ struct FirstStatement(FrameQuery);
 pub fn ask(question: &Question<'_>) -> Result<Box<dyn Inquiry>, String> {
     let database = question.database.map(str::to_owned);
     let query = open(question.text, database, question.snapshot.clone(), question.now, question.limits)?;
+    query.authorize(question.principal)?;
     Ok(Box::new(FirstStatement(query)))
 }
 

@@ -10,7 +10,7 @@ use super::super::outgoing::Outgoing;
 use super::super::plugin::{Backend, backend};
 use super::super::prometheus::{self, Expression};
 use super::super::record::Record;
-use super::super::work::{Raw, Works, question};
+use super::super::work::{Raw, Works, principal, question};
 use super::super::{graphite, testdata};
 use super::request::{Query, Request};
 use crate::dialect::language;
@@ -96,13 +96,15 @@ fn one(
                     None => String::new(),
                 };
                 let database = influx::database(record);
-                let mut question = question(call, &text, &database, identity);
+                let principal = principal(call, record)?;
+                let mut question = question(call, &text, &database, &principal);
                 (question.from_millis, question.to_millis) = (range.from, range.to);
                 return Ok(Plan::Language(works.inquire(other, &question)));
             }
             let context = influx::Context { range, interval_millis: query.interval_millis };
             let statement = Statement::read(record, model, context)?;
-            let place = works.inquire("influxql", &question(call, &statement.text, &statement.database, identity));
+            let principal = principal(call, record)?;
+            let place = works.inquire("influxql", &question(call, &statement.text, &statement.database, &principal));
             Ok(Plan::Local(place, Box::new(statement)))
         }
         Backend::Influx => {
