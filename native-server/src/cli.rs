@@ -48,6 +48,17 @@ enum Command {
     /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
     /// `isopoint import weather.csv --database demo --tags location`.
     Import(ImportArgs),
+    /// Put the secrets of data sources under a new key
+    ///
+    /// The server must not run. The new key takes the place of the old one in the key file once every secret is sealed
+    /// with it; a crash in between loses nothing.
+    RotateKey {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print the settings in force, as a configuration file
     Config {
         #[command(flatten)]
@@ -62,6 +73,10 @@ pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Serve { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => server::serve(config),
+            Err(error) => usage(&error),
+        },
+        Command::RotateKey { settings, config } => match Config::resolve(settings, config.as_deref()) {
+            Ok(config) => server::rotate_key(&config),
             Err(error) => usage(&error),
         },
         Command::Import(args) => import::run(&args),
