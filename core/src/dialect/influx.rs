@@ -25,6 +25,7 @@ mod encode_json;
 mod encode_msgpack;
 mod error;
 mod head;
+mod inquiry;
 mod ping;
 mod query;
 mod show;
@@ -33,6 +34,8 @@ mod write;
 
 #[cfg(test)]
 mod tests;
+
+pub use inquiry::ask;
 
 use super::route::{Privilege, Route, Surface};
 

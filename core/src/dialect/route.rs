@@ -14,8 +14,9 @@
 //!
 //! With authentication off nobody is asked, the principal is `Everyone` and may everything.
 
+use super::errand::{ErrandError, Told};
 use super::exchange::{ApiConfig, ApiRequest, Exchange, Turn};
-use super::{facette, influx};
+use super::{facette, grafana, influx};
 use crate::auth::{self, Credentials, LoginError, Principal, Rights, Users};
 use crate::exec::Budget;
 use crate::store::{Snapshot, WriteError, Written};
@@ -24,7 +25,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &grafana::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]
@@ -168,6 +169,24 @@ pub fn identify(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>
     if config.authentication { (SURFACES[0].identify)(&call) } else { Ok(call.principal) }
 }
 
+/// The call of a request that a host answers itself, once the caller is known by the rules of an API; else the API's
+/// refusal. Slow where hashing a password is.
+pub fn admit(
+    surface: &Surface,
+    request: ApiRequest,
+    snapshot: Snapshot,
+    config: &Arc<ApiConfig>,
+) -> Result<Call, Box<dyn Exchange>> {
+    let mut call = Call::new(request, snapshot, config);
+    if config.authentication {
+        match (surface.identify)(&call) {
+            Ok(principal) => call.principal = principal,
+            Err(error) => return Err((surface.refuse)(&call, Refusal::Unauthenticated(error))),
+        }
+    }
+    Ok(call)
+}
+
 impl Call {
     fn new(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Self {
         let principal = if config.authentication { Principal::Nobody } else { Principal::Everyone };
@@ -224,6 +243,12 @@ impl Exchange for Gate {
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
         if let State::Answering(exchange) = &mut self.state {
             exchange.wrote(outcome, snapshot);
+        }
+    }
+
+    fn told(&mut self, outcomes: Vec<Result<Told, ErrandError>>) {
+        if let State::Answering(exchange) = &mut self.state {
+            exchange.told(outcomes);
         }
     }
 }

@@ -99,6 +99,7 @@ impl Server {
                     let write = self.store.write(self.now, &database, policy.as_deref(), *batch);
                     self.settle(write, &mut *exchange);
                 }
+                Turn::Ask(errands) => panic!("nothing outside is needed for this: {errands:?}"),
                 Turn::Command(command) => {
                     let write = self.store.command(self.now, command);
                     self.settle(write, &mut *exchange);

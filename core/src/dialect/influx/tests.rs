@@ -110,6 +110,7 @@ impl Server {
                     let write = self.store.write(NOW, &database, policy.as_deref(), *batch);
                     self.settle(write, &mut *exchange);
                 }
+                Turn::Ask(errands) => panic!("nothing outside is needed for this: {errands:?}"),
                 Turn::Command(command) => {
                     let write = self.store.command(NOW, command);
                     self.settle(write, &mut *exchange);
