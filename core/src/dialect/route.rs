@@ -1,7 +1,8 @@
 //! Which path belongs to which dialect: one table that every host asks and a test can walk.
 //!
 //! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact, but
-//! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left.
+//! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left. Of several patterns that
+//! fit, the most exact counts.
 
 use super::exchange::{ApiConfig, ApiRequest, Exchange};
 use super::{facette, influx};
@@ -29,6 +30,32 @@ pub struct Route {
     pub methods: &'static [&'static str],
     pub privilege: Privilege,
     pub open: fn(Call) -> Box<dyn Exchange>,
+}
+
+impl Surface {
+    /// The most exact of its patterns that fit a path: the one with the most before its first name. So the order of
+    /// tables and of surfaces does not matter, and `/a/{*rest}` is what is left of `/a`.
+    pub fn pattern(&self, path: &str) -> Option<&'static str> {
+        let mut found: Option<&str> = None;
+        for route in self.routes.iter().filter(|route| route.fits(path)) {
+            if found.is_none_or(|other| exactness(other) < exactness(route.path)) {
+                found = Some(route.path);
+            }
+        }
+        found
+    }
+
+    /// Opens what a pattern has for the method of the call.
+    pub fn open(&self, pattern: &str, call: Call) -> Box<dyn Exchange> {
+        let mut methods = Vec::new();
+        for route in self.routes.iter().filter(|route| route.path == pattern) {
+            if route.methods.contains(&call.request.method.as_str()) {
+                return (route.open)(call);
+            }
+            methods.extend_from_slice(route.methods);
+        }
+        (self.refuse)(&call, Refusal::WrongMethod(methods))
+    }
 }
 
 impl Route {
@@ -94,17 +121,10 @@ pub enum Refusal {
 /// Begins to answer a request over a frozen view of the store.
 pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Box<dyn Exchange> {
     let call = Call { request, snapshot, config: Arc::clone(config) };
-    for surface in SURFACES {
-        let at_path = || surface.routes.iter().filter(|route| route.fits(&call.request.path));
-        if let Some(route) = at_path().find(|route| route.methods.contains(&call.request.method.as_str())) {
-            return (route.open)(call);
-        }
-        let methods: Vec<_> = at_path().flat_map(|route| route.methods.iter().copied()).collect();
-        if !methods.is_empty() {
-            return (surface.refuse)(&call, Refusal::WrongMethod(methods));
-        }
+    match find(&call.request.path) {
+        Some((surface, pattern)) => surface.open(pattern, call),
+        None => (SURFACES[0].refuse)(&call, Refusal::UnknownPath),
     }
-    (SURFACES[0].refuse)(&call, Refusal::UnknownPath)
 }
 
 /// Answers a request whose body the host could not take, in the words of the API it was for.
@@ -116,9 +136,26 @@ pub fn refuse_body(
     why: String,
 ) -> Box<dyn Exchange> {
     let call = Call { request, snapshot, config: Arc::clone(config) };
-    let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.fits(&call.request.path));
-    let surface = SURFACES.iter().find(of_path).unwrap_or(&SURFACES[0]);
+    let surface = find(&call.request.path).map_or(SURFACES[0], |(surface, _)| surface);
     (surface.refuse)(&call, Refusal::Body { status, why })
+}
+
+/// The most exact pattern that fits a path, of all APIs.
+fn find(path: &str) -> Option<(&'static Surface, &'static str)> {
+    let mut found: Option<(&Surface, &str)> = None;
+    for surface in SURFACES {
+        if let Some(pattern) = surface.pattern(path)
+            && found.is_none_or(|(_, other)| exactness(other) < exactness(pattern))
+        {
+            found = Some((surface, pattern));
+        }
+    }
+    found
+}
+
+/// How much of a pattern stands before its first name.
+fn exactness(pattern: &str) -> usize {
+    pattern.find('{').unwrap_or(pattern.len())
 }
 
 #[cfg(test)]
@@ -137,6 +174,16 @@ mod tests {
         {
             assert_eq!(values(pattern, path), None, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn the_most_exact_pattern_counts() {
+        let found = |path: &str| find(path).map(|(surface, pattern)| (surface.name, pattern));
+        assert_eq!(found("/query"), Some(("influx", "/query")));
+        assert_eq!(found("/api/v1/library/collections/tree").unwrap().1, "/api/v1/library/collections/tree");
+        assert_eq!(found("/api/v1/library/collections/x").unwrap().1, "/api/v1/library/{kind}/{id}");
+        assert_eq!(found("/api/v1/x"), Some(("facette", "/api/v1/{*rest}")));
+        assert_eq!(found("/nothing"), None);
     }
 
     #[test]
