@@ -11,6 +11,7 @@
 use super::error::Error;
 use super::graph::{Graph, Group, Object, Series};
 use super::mapping;
+use super::range;
 use super::request::{Request, Window};
 use crate::dialect::exchange::ApiConfig;
 use crate::limits::{Exceeded, Limits};
@@ -114,11 +115,11 @@ impl Compiler<'_> {
     fn group(&mut self, group: Group, nodes: &mut Vec<Node>, outputs: &mut Vec<Output>) {
         let scale = number(&group.options, "scale").filter(|scale| *scale != 0.0);
         let bucketed = self.normalize || group.operator != 0;
-        let (consolidation, empty) = (consolidation(&group), empty_bucket(&group));
+        let (consolidation, empty) = (consolidation(&group), Empty::of(&group));
         let mut series = Vec::with_capacity(group.series.len());
         for one in &group.series {
             let points = self.points(one);
-            series.push(if bucketed { self.bucketed(points, consolidation, empty.clone()) } else { points });
+            series.push(if bucketed { self.bucketed(points, consolidation, empty) } else { points });
         }
         if group.operator == 0 {
             nodes.extend(series.into_iter().map(|node| scaled(node, scale)));
@@ -161,7 +162,7 @@ impl Compiler<'_> {
     }
 
     /// One row for every bucket of the window.
-    fn bucketed(&self, input: Node, consolidation: Function, empty: FillWith) -> Node {
+    fn bucketed(&self, input: Node, consolidation: Function, empty: Empty) -> Node {
         let (start, end) = (self.window.start.nanos, self.window.end.nanos);
         let bucket = Bucket::Count { count: self.sample, start, end, lower_to_points: true };
         let call = Call { function: consolidation, argument: 0, output: VALUE.to_owned(), carried: Vec::new() };
@@ -173,15 +174,20 @@ impl Compiler<'_> {
             time: ReportedTime::BucketStart,
             descending: false,
         };
-        Node::Fill(Box::new(Fill {
+        let filled = Node::Fill(Box::new(Fill {
             input: Node::Aggregate(Box::new(aggregate)),
             first: Some(start),
             last: Some(end.saturating_sub(1)),
             bucket,
-            columns: vec![empty],
+            columns: vec![empty.within.map_or(FillWith::Null, FillWith::LinearWithin)],
             make_rows: true,
             empty_groups: true,
-        }))
+        }));
+        if !empty.zero {
+            return filled;
+        }
+        let value = Expr::OrElse { value: Box::new(Expr::Column(0)), other: Scalar::Float(0.0) };
+        Node::Map(Box::new(Map { input: filled, columns: vec![(VALUE.to_owned(), value)], drop_empty: false }))
     }
 }
 
@@ -208,10 +214,22 @@ fn consolidation(group: &Group) -> Function {
     }
 }
 
-fn empty_bucket(group: &Group) -> FillWith {
-    match group.options.get("zero_nulls") {
-        Some(Value::Bool(true)) => FillWith::Value(Scalar::Float(0.0)),
-        _ => FillWith::Null,
+/// What becomes of the buckets that no point of a series is in.
+#[derive(Clone, Copy, Debug)]
+struct Empty {
+    /// Nanoseconds between two values that are joined by a line: ours, `fill`, in the words of a range.
+    within: Option<i64>,
+    /// Those that are still empty are 0.
+    zero: bool,
+}
+
+impl Empty {
+    fn of(group: &Group) -> Self {
+        let fill = group.options.get("fill").and_then(Value::as_str);
+        Self {
+            within: fill.and_then(range::width).filter(|nanos| *nanos > 0),
+            zero: group.options.get("zero_nulls") == Some(&Value::Bool(true)),
+        }
     }
 }
 

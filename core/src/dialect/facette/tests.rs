@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod grammar;
 mod library;
 
 const CASES: &str = include_str!("../../../../tests/corpus/facette/cases.json");
@@ -24,7 +25,7 @@ struct Server {
     now: Timestamp,
     /// Every write goes on to block files at once.
     flushing: bool,
-    requests: u8,
+    requests: u64,
 }
 
 struct Answer {
@@ -80,7 +81,7 @@ impl Server {
             body: Bytes::copy_from_slice(body.as_bytes()),
             now: self.now,
             request_id: "id-1".to_owned(),
-            entropy: [self.requests; 32],
+            entropy: std::array::from_fn(|at| self.requests.to_be_bytes()[at % 8]),
         };
         let mut exchange = route::open(request, self.store.snapshot(), &self.config);
         let (mut head, mut body) = (None, Vec::new());
@@ -442,6 +443,43 @@ fn a_group_of_an_unknown_operator_counts_but_is_not_shown() {
     // Two buckets are as many as the unseen series has points, and it has one in each.
     assert_eq!(one["series"].as_array().unwrap().len(), 1);
     assert_eq!(one["series"][0]["points"], json!([[0, 1], [30, null]]));
+}
+
+#[test]
+fn gaps_are_filled_as_wide_as_the_group_allows() {
+    let mut server = Server::new("1970-01-01T00:01:00Z", false);
+    server.write(
+        "d",
+        "m,host=a v=1 1000000000\nm,host=a v=4 31000000000\nm,host=a v=5 41000000000\nm,host=b v=1 1\n\
+                       m,host=b v=1 11000000000\nm,host=b v=1 21000000000\nm,host=b v=1 31000000000\n\
+                       m,host=b v=1 41000000000\nm,host=b v=1 51000000000",
+    );
+    let mut ask = |options: Value| {
+        let groups =
+            json!([{ "options": options, "series": [series("a", "m.v")] }, { "series": [series("b", "m.v")] }]);
+        let body = json!({ "graph": { "groups": groups }, "range": "-60s", "normalize": true });
+        let answer = server.points(&body).json();
+        answer["series"][0]["points"].as_array().unwrap().iter().map(|point| point[1].clone()).collect::<Value>()
+    };
+    assert_eq!(ask(json!({})), json!([1, null, null, 4, 5, null]));
+    assert_eq!(ask(json!({ "fill": "29s" })), json!([1, null, null, 4, 5, null]));
+    assert_eq!(ask(json!({ "fill": "31s" })), json!([1, 2, 3, 4, 5, null]));
+    assert_eq!(ask(json!({ "fill": "1m", "zero_nulls": true })), json!([1, 2, 3, 4, 5, 0]));
+    for none in [json!(60), json!("-1m"), json!("1mo"), json!("x"), json!(true)] {
+        assert_eq!(ask(json!({ "fill": none })), json!([1, null, null, 4, 5, null]));
+    }
+}
+
+#[test]
+fn numbers_of_a_request_are_the_nearest_doubles() {
+    let mut server = Server::new("1970-01-01T00:01:00Z", false);
+    let body = r#"{"graph":{"options":{"n":[51.24817837550540,5.5155e-08,123456789.123456789,1e23,8.41e21]}}}"#;
+    let answer = server.send("POST", PATH, "", &[("content-type", "application/json")], body);
+    assert!(
+        answer.text.contains(r#""n":[51.2481783755054,5.5155e-8,123456789.12345679,1e+23,8.41e+21]"#),
+        "{}",
+        answer.text
+    );
 }
 
 #[test]
