@@ -39,7 +39,7 @@ mod tests;
 pub use mapping::Mapping;
 
 use super::exchange::{Exchange, Reply};
-use super::route::{Call, Privilege, Refusal, Route, Surface};
+use super::route::{Call, Privilege, Refusal, Route, Surface, by_header};
 
 const GET: &[&str] = &["GET", "HEAD"];
 const POST: &[&str] = &["POST"];
@@ -47,6 +47,7 @@ const POST: &[&str] = &["POST"];
 /// The paths of Facette 0.5, and three of our own: `/library/export`, `/library/import`, `/library/presets`.
 pub static SURFACE: Surface = Surface {
     name: "facette",
+    identify: by_header,
     refuse: error::refuse,
     routes: &[
         route("points", "/api/v1/series/points", POST, points::points),

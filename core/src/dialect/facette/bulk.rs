@@ -143,11 +143,16 @@ impl Bulk {
             request_id: own.request_id.clone(),
             entropy,
         };
-        let call = Call { request, snapshot: self.call.snapshot.clone(), config: self.call.config.clone() };
-        match SURFACE.pattern(&call.request.path) {
-            // Requests in bulk do not nest.
-            Some(pattern) if pattern != PATH => SURFACE.open(pattern, call),
-            _ => error::refuse(&call, Refusal::UnknownPath),
+        let Call { snapshot, config, principal, .. } = &self.call;
+        let (snapshot, config, principal) = (snapshot.clone(), config.clone(), principal.clone());
+        let call = Call { request, snapshot, config, principal };
+        // Requests in bulk do not nest.
+        let Some(pattern) = SURFACE.pattern(&call.request.path).filter(|pattern| *pattern != PATH) else {
+            return error::refuse(&call, Refusal::UnknownPath);
+        };
+        match SURFACE.route(pattern, &call.request.method) {
+            Ok(route) => (route.open)(call),
+            Err(methods) => error::refuse(&call, Refusal::WrongMethod(methods)),
         }
     }
 

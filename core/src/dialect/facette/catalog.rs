@@ -91,12 +91,13 @@ pub(super) fn names(snapshot: &Snapshot, mapping: &Mapping, origin: Option<&str>
 }
 
 /// Every origin that has metrics, by name.
-fn origins(call: &Call) -> SortedMap<&str, Names> {
+fn origins(call: &Call) -> SortedMap<String, Names> {
     let mut origins = SortedMap::new();
-    for database in call.snapshot.databases.iter() {
-        let names = names(&call.snapshot, &call.config.facette, Some(&database.name), None);
+    let snapshot = call.readable();
+    for database in snapshot.databases.iter() {
+        let names = names(&snapshot, &call.config.facette, Some(&database.name), None);
         if !names.sources.is_empty() {
-            origins.insert(database.name.as_str(), names);
+            origins.insert(database.name.clone(), names);
         }
     }
     origins
@@ -132,9 +133,9 @@ fn list_names(kind: &str, call: &Call) -> Result<Box<dyn Exchange>, Error> {
     let query = Query::new(&call.request);
     let (origin, source) = (query.text("origin"), query.text("source"));
     let mut all: Vec<String> = match kind {
-        "origins" => origins(call).keys().map(|name| (*name).to_owned()).collect(),
-        "sources" => names(&call.snapshot, &call.config.facette, origin, None).sources(&|_| true),
-        "metrics" => names(&call.snapshot, &call.config.facette, origin, source).metrics(&|_| true, None),
+        "origins" => origins(call).keys().cloned().collect(),
+        "sources" => names(&call.readable(), &call.config.facette, origin, None).sources(&|_| true),
+        "metrics" => names(&call.readable(), &call.config.facette, origin, source).metrics(&|_| true, None),
         _ => return Ok(error::empty(404)),
     };
     if let Some(filter) = query.text("filter") {
@@ -161,14 +162,14 @@ pub(super) fn entry(call: Call) -> Box<dyn Exchange> {
     let origins = origins(&call);
     for (origin, names) in origins.iter().filter(|(origin, _)| kind == "origins" || wanted("origin", origin)) {
         match kind {
-            "origins" if *origin == name => drop(of_origins.insert(*origin, ())),
-            "sources" if names.sources.contains_key(&*name) => drop(of_origins.insert(*origin, ())),
+            "origins" if **origin == *name => drop(of_origins.insert(origin.as_str(), ())),
+            "sources" if names.sources.contains_key(&*name) => drop(of_origins.insert(origin.as_str(), ())),
             "metrics" => {
                 let Some(number) = names.metrics.iter().position(|metric| *metric == name) else { continue };
                 let has = |of: &[u32]| of.binary_search(&(number as u32)).is_ok();
                 let sources = names.sources.iter().filter(|(source, of)| wanted("source", source) && has(of));
                 for (source, _) in sources {
-                    of_origins.insert(*origin, ());
+                    of_origins.insert(origin.as_str(), ());
                     of_sources.insert(source.clone(), ());
                 }
             }

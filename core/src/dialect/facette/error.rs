@@ -50,6 +50,11 @@ pub(super) enum Error {
     Endpoint,
     #[error(transparent)]
     Limit(#[from] Exceeded),
+    /// Authentication is on, and nobody or somebody else asks.
+    #[error("authentication required")]
+    Unauthenticated,
+    #[error("access denied")]
+    Forbidden,
     /// The host could not take the body.
     #[error("{why}")]
     Body { status: u16, why: String },
@@ -62,9 +67,10 @@ impl Error {
     pub(super) const fn status(&self) -> u16 {
         match self {
             Self::ContentType => 415,
+            Self::Unauthenticated => 401,
             Self::NotFound | Self::Endpoint => 404,
             Self::Conflict => 409,
-            Self::ReadOnly => 403,
+            Self::Forbidden | Self::ReadOnly => 403,
             Self::Body { status, .. } => *status,
             Self::Unhandled => 500,
             _ => 400,
@@ -139,6 +145,8 @@ pub(super) fn refuse(call: &Call, refusal: Refusal) -> Box<dyn Exchange> {
             let status = if call.request.method == "OPTIONS" { 204 } else { 405 };
             answer(status, vec![("Allow".to_owned(), methods.join(", "))], Vec::new())
         }
+        Refusal::Unauthenticated(_) => reply(&Error::Unauthenticated),
+        Refusal::Forbidden => reply(&Error::Forbidden),
         Refusal::Body { status, why } => reply(&Error::Body { status, why }),
     }
 }

@@ -129,7 +129,8 @@ fn expand_all(call: &Call) -> Result<Box<dyn Exchange>, Error> {
         read.push(series(entry).and_then(Series::read).map_err(|_| Error::Data)?);
     }
     let shelf = Shelf::new(&call.snapshot);
-    let mut expander = Expander::new(&call.snapshot, &shelf, &call.config);
+    let snapshot = call.readable();
+    let mut expander = Expander::new(&snapshot, &shelf, &call.config);
     let mut answer = Vec::with_capacity(read.len());
     for entry in read {
         answer.push(match expander.series(entry, false)? {

@@ -77,7 +77,8 @@ enum State {
 
 impl Points {
     fn new(call: Call) -> Result<Self, Error> {
-        let Call { request, snapshot, config } = call;
+        let snapshot = call.readable();
+        let Call { request, config, .. } = call;
         let limits = config.limits.clone();
         let shelf = Shelf::new(&snapshot);
         let mut request = Request::read(&request, &shelf, &limits)?;

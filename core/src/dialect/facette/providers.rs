@@ -31,7 +31,7 @@ pub(super) fn all(call: &Call) -> Vec<Object> {
             _ => Object::new(),
         }
     };
-    call.snapshot.databases.iter().map(|database| provider(&database.name)).collect()
+    call.readable().databases.iter().map(|database| provider(&database.name)).collect()
 }
 
 /// The identifier of a database's provider: always the same for one name (shaped as version 8, of an own making).

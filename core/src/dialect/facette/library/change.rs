@@ -5,6 +5,7 @@ use super::super::graph::Object;
 use super::super::query::{Query, body_object};
 use super::item::{self, Kind, text};
 use super::shelf::{Changes, Shelf};
+use crate::auth::Rights;
 use crate::catalog::CatalogError;
 use crate::dialect::exchange::{ApiRequest, Exchange, Turn};
 use crate::dialect::form;
@@ -36,10 +37,11 @@ impl Decision {
     }
 }
 
-type Decide = dyn Fn(&Shelf) -> Result<Decision, Error> + Send;
+type Decide = dyn Fn(&Call, &Shelf) -> Result<Decision, Error> + Send;
 
 /// A change on its way.
 struct Change {
+    call: Call,
     decide: Box<Decide>,
     tries: u32,
     state: State,
@@ -52,18 +54,24 @@ enum State {
     Answering(Box<dyn Exchange>),
 }
 
-/// Answers with what `decide` makes of the library, once that is stored.
+/// Answers with what `decide` makes of the library, once that is stored. The library is changed by who may write to some
+/// database.
 pub(super) fn change(
-    snapshot: &Snapshot,
-    decide: impl Fn(&Shelf) -> Result<Decision, Error> + Send + 'static,
+    call: Call,
+    decide: impl Fn(&Call, &Shelf) -> Result<Decision, Error> + Send + 'static,
 ) -> Box<dyn Exchange> {
-    Box::new(Change { decide: Box::new(decide), tries: 0, state: State::Deciding(Shelf::new(snapshot)) })
+    let principal = &call.principal;
+    if !principal.is_admin() && !call.snapshot.databases.iter().any(|all| principal.may(Rights::WRITE, all.id)) {
+        return error::reply(&Error::Forbidden);
+    }
+    let state = State::Deciding(Shelf::new(&call.snapshot));
+    Box::new(Change { call, decide: Box::new(decide), tries: 0, state })
 }
 
 impl Exchange for Change {
     fn turn(&mut self, budget: Budget) -> Turn {
         if let State::Deciding(shelf) = &self.state {
-            match (self.decide)(shelf) {
+            match (self.decide)(&self.call, shelf) {
                 Err(error) => self.state = State::Answering(error::reply(&error)),
                 Ok(Decision { changes, status, headers, body }) => {
                     let answer = error::answer(status, headers, body);
@@ -106,22 +114,22 @@ pub(super) fn place(path: &str) -> Option<(Kind, String)> {
 /// `POST` to a kind: a new item, a copy of another one to begin with where the request says `inherit`.
 pub(in crate::dialect::facette) fn create(call: Call) -> Box<dyn Exchange> {
     let Some((kind, _)) = place(&call.request.path) else { return error::empty(404) };
-    let Call { request, snapshot, config } = call;
-    change(&snapshot, move |shelf| {
+    change(call, move |call, shelf| {
+        let request = &call.request;
         let mut kept = Object::new();
-        if let Some(model) = Query::new(&request).get("inherit").filter(|model| !model.is_empty()) {
+        if let Some(model) = Query::new(request).get("inherit").filter(|model| !model.is_empty()) {
             kept = shelf.item(kind, model).ok_or(Error::NotFound)?;
             for own in ["id", "alias"] {
                 kept.shift_remove(own);
             }
         }
-        let mut item = read(kind, kept, &request, &config.limits)?;
+        let mut item = read(kind, kept, request, &call.config.limits)?;
         if text(&item, "id").is_empty() {
             let mut random = [0; 16];
             random.copy_from_slice(&request.entropy[..16]);
             item.insert("id".to_owned(), Value::String(item::uuid(random)));
         }
-        stamp(&mut item, None, &request);
+        stamp(&mut item, None, request);
         item::check(kind, &item, true, shelf)?;
         let mut changes = shelf.changes();
         changes.put(kind, None, &item);
@@ -134,19 +142,19 @@ pub(in crate::dialect::facette) fn create(call: Call) -> Box<dyn Exchange> {
 /// `PUT` an item whole, which may be new, or `PATCH` one that is there.
 pub(in crate::dialect::facette) fn replace(call: Call) -> Box<dyn Exchange> {
     let Some((kind, id)) = place(&call.request.path) else { return error::empty(404) };
-    let Call { request, snapshot, config } = call;
-    change(&snapshot, move |shelf| {
+    change(call, move |call, shelf| {
+        let request = &call.request;
         let before = shelf.item(kind, &id);
         let mut kept = Object::new();
         if request.method == "PATCH" {
             kept = before.clone().ok_or(Error::NotFound)?;
         }
-        let mut item = read(kind, kept, &request, &config.limits)?;
+        let mut item = read(kind, kept, request, &call.config.limits)?;
         if !matches!(text(&item, "id"), own if own.is_empty() || own == id) {
             return Err(Error::Identifier);
         }
         item.insert("id".to_owned(), Value::String(id.clone()));
-        stamp(&mut item, before.as_ref(), &request);
+        stamp(&mut item, before.as_ref(), request);
         item::check(kind, &item, false, shelf)?;
         let mut changes = shelf.changes();
         changes.put(kind, before.as_ref(), &item);
@@ -157,7 +165,7 @@ pub(in crate::dialect::facette) fn replace(call: Call) -> Box<dyn Exchange> {
 /// `DELETE` of one item, and of what goes with it.
 pub(in crate::dialect::facette) fn delete(call: Call) -> Box<dyn Exchange> {
     let Some((kind, id)) = place(&call.request.path) else { return error::empty(404) };
-    change(&call.snapshot, move |shelf| {
+    change(call, move |_, shelf| {
         if !shelf.has(kind, &id) {
             return Err(Error::NotFound);
         }
@@ -173,7 +181,7 @@ pub(in crate::dialect::facette) fn delete_all(call: Call) -> Box<dyn Exchange> {
     if call.request.header("x-confirm-action") != Some("1") {
         return error::empty(403);
     }
-    change(&call.snapshot, move |shelf| {
+    change(call, move |_, shelf| {
         let all: Vec<Object> = shelf.objects(kind).collect();
         let mut changes = shelf.changes();
         changes.remove(kind, &mut all.iter().map(|item| text(item, "id")), shelf);

@@ -28,22 +28,21 @@ pub(in crate::dialect::facette) fn named_uuid(names: &[&str]) -> String {
 }
 
 pub(in crate::dialect::facette) fn presets(call: Call) -> Box<dyn Exchange> {
-    let Call { request, snapshot, config } = call;
-    let catalog = snapshot.clone();
-    change(&snapshot, move |shelf| {
-        let body = body_object(&request, &config.limits, Error::Data)?;
+    change(call, move |call, shelf| {
+        let Call { request, config, .. } = call;
+        let body = body_object(request, &config.limits, Error::Data)?;
         let Some(Value::String(origin)) = body.get("origin") else { return Err(Error::Data) };
-        let names = names(&catalog, &config.facette, Some(origin), None);
+        let names = names(&call.readable(), &config.facette, Some(origin), None);
         let Preset { mut items, entries } = Preset::new(origin, &names.by_source());
         let (asked, allowed) = (entries, config.limits.max_graph_series);
         if asked > allowed {
             return Err(Exceeded { limit: "preset-entries", asked, allowed }.into());
         }
-        let now = now(&request);
+        let now = now(request);
         for (kind, item) in &mut items {
             finish(*kind, item, &now, shelf)?;
         }
-        store(&items, Query::new(&request).flag("replace"), shelf)
+        store(&items, Query::new(request).flag("replace"), shelf)
     })
 }
 

@@ -44,11 +44,11 @@ pub(in crate::dialect::facette) fn export(call: Call) -> Box<dyn Exchange> {
 
 /// `POST /library/import`
 pub(in crate::dialect::facette) fn import(call: Call) -> Box<dyn Exchange> {
-    let Call { request, snapshot, .. } = call;
     // The host bounds bodies; a library is longer than any other text here.
     let limits = Limits { query_text: usize::MAX, ..Limits::default() };
-    change(&snapshot, move |shelf| {
-        let mut file = body_object(&request, &limits, Error::Data)?;
+    change(call, move |call, shelf| {
+        let request = &call.request;
+        let mut file = body_object(request, &limits, Error::Data)?;
         if file.swap_remove("format").and_then(|format| format.as_i64()) != Some(FORMAT) {
             return Err(Error::Data);
         }
@@ -56,10 +56,10 @@ pub(in crate::dialect::facette) fn import(call: Call) -> Box<dyn Exchange> {
         for kind in Kind::ALL {
             for given in list(file.swap_remove(kind.name()))? {
                 let Value::Object(given) = given else { return Err(Error::Data) };
-                items.push((kind, read(kind, given, &now(&request))?));
+                items.push((kind, read(kind, given, &now(request))?));
             }
         }
-        store(&items, Query::new(&request).flag("replace"), shelf)
+        store(&items, Query::new(request).flag("replace"), shelf)
     })
 }
 
