@@ -5,8 +5,8 @@
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
 use super::errand::{Errand, ErrandError, Told};
-use super::sealer::Sealer;
 use super::facette::Mapping;
+use super::sealer::Sealer;
 use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
 use crate::limits::Limits;
