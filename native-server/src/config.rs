@@ -24,6 +24,16 @@ pub(crate) struct Settings {
     /// Do not record this machine's own CPU, memory, disk, network and load in database _internal
     #[arg(long, env = "ISOPOINT_NO_SELF_METRICS")]
     pub no_self_metrics: bool,
+    /// Ask every caller who he is; without it all may do everything
+    #[arg(long, env = "ISOPOINT_AUTH")]
+    pub auth: bool,
+    /// Secret that bearer tokens (JWT, HS256) are signed with; without it none is accepted
+    #[arg(long, env = "ISOPOINT_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// Password of the administrator `admin`, who is made when there is no such user; without it the first request must
+    /// be CREATE USER … WITH ALL PRIVILEGES, as in InfluxDB
+    #[arg(long, env = "ISOPOINT_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub admin_password: Option<String>,
     /// Memory to plan with, such as 512MiB: half of it for points not yet in files, a quarter for any one query
     /// [default: 1GiB]
     #[arg(long, env = "ISOPOINT_MEMORY_LIMIT", value_name = "BYTES")]
@@ -55,6 +65,9 @@ pub(crate) struct Config {
     pub data_dir: PathBuf,
     pub fsync: Fsync,
     pub self_metrics: bool,
+    pub auth: bool,
+    pub jwt_secret: Secret,
+    pub admin_password: Secret,
     pub memory_limit: u64,
     pub max_body_size: u64,
     pub max_row_limit: u64,
@@ -62,6 +75,16 @@ pub(crate) struct Config {
     pub max_select_buckets: u64,
     pub max_select_points: u64,
     pub timeout_secs: u64,
+}
+
+/// A text that is not printed.
+#[derive(Clone)]
+pub(crate) struct Secret(pub Option<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "set" } else { "not set" })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -123,6 +146,9 @@ impl Settings {
             data_dir: self.data_dir.or(other.data_dir),
             fsync: self.fsync.or(other.fsync),
             no_self_metrics: self.no_self_metrics || other.no_self_metrics,
+            auth: self.auth || other.auth,
+            jwt_secret: self.jwt_secret.or(other.jwt_secret),
+            admin_password: self.admin_password.or(other.admin_password),
             memory_limit: self.memory_limit.or(other.memory_limit),
             max_body_size: self.max_body_size.or(other.max_body_size),
             max_row_limit: self.max_row_limit.or(other.max_row_limit),
@@ -151,6 +177,9 @@ impl Config {
             data_dir: settings.data_dir.unwrap_or_else(|| PathBuf::from("isopoint-data")),
             fsync: settings.fsync.unwrap_or(Fsync::Always),
             self_metrics: !settings.no_self_metrics,
+            auth: settings.auth,
+            jwt_secret: Secret(settings.jwt_secret.filter(|secret| !secret.is_empty())),
+            admin_password: Secret(settings.admin_password.filter(|password| !password.is_empty())),
             memory_limit: settings.memory_limit.map_or(1 << 30, |size| size.0),
             max_body_size: settings.max_body_size.map_or(25_000_000, |size| size.0),
             max_row_limit: settings.max_row_limit.unwrap_or(0),
@@ -174,6 +203,13 @@ impl fmt::Display for Config {
         writeln!(f, "data-dir = {:?}", self.data_dir.display().to_string())?;
         writeln!(f, "fsync = {fsync:?}")?;
         writeln!(f, "no-self-metrics = {}", !self.self_metrics)?;
+        writeln!(f, "auth = {}", self.auth)?;
+        // Secrets are not shown, only that they are set.
+        for (name, secret) in [("jwt-secret", &self.jwt_secret), ("admin-password", &self.admin_password)] {
+            if secret.0.is_some() {
+                writeln!(f, "# {name} is set")?;
+            }
+        }
         writeln!(f, "memory-limit = {}", self.memory_limit)?;
         writeln!(f, "max-body-size = {}", self.max_body_size)?;
         writeln!(f, "max-row-limit = {}", self.max_row_limit)?;

@@ -9,9 +9,11 @@ mod host;
 mod http;
 mod import;
 mod metrics;
+mod ops;
 mod self_metrics;
 mod server;
 mod sync;
+mod vault;
 
 use std::process::ExitCode;
 

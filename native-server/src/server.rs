@@ -3,13 +3,15 @@
 use crate::cli::Exit;
 use crate::config::Config;
 use crate::drive::Driver;
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
 use crate::metrics::Metrics;
 use crate::self_metrics;
+use crate::vault::HostVault;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use isopoint_core::auth::{User, Users, Vault as _};
 use isopoint_core::dialect::exchange::ApiConfig;
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
@@ -82,10 +84,17 @@ async fn run(config: Config) -> Exit {
     let host = Arc::new(host);
     let metrics = Arc::new(Metrics::new());
     let timeout = Duration::from_secs(config.timeout_secs);
+    let vault = Arc::new(HostVault::new(config.jwt_secret.0.as_deref()));
+    if let Some(password) = &config.admin_password.0
+        && let Err(error) = make_admin(&host, &vault, password).await
+    {
+        eprintln!("isopoint: cannot make the administrator: {error}");
+        return Exit::Failed;
+    }
     let service = Arc::new(Service {
         host: Arc::clone(&host),
         driver: Driver::new(Arc::clone(&host), timeout),
-        api: Arc::new(ApiConfig { limits, ..ApiConfig::default() }),
+        api: Arc::new(ApiConfig { limits, authentication: config.auth, vault: Some(vault), ..ApiConfig::default() }),
         metrics,
         max_body: config.max_body_size,
         timeout,
@@ -100,6 +109,17 @@ async fn run(config: Config) -> Exit {
     tracing::info!("flushing");
     let stopped = tokio::task::spawn_blocking(move || host.shut_down()).await;
     if stopped.is_err() { Exit::Failed } else { Exit::Done }
+}
+
+/// Makes the administrator `admin` unless there is such a user, whose password is then his own affair.
+async fn make_admin(host: &Host, vault: &Arc<HostVault>, password: &str) -> Result<(), String> {
+    let users = Users::of(&host.snapshot().documents);
+    if users.find("admin").is_some() {
+        return Ok(());
+    }
+    let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = clock::entropy();
+    let admin = User::new("admin", true, vault.hash_password(password, salt));
+    host.command(users.put(&admin)).await.map(drop).map_err(|error| error.to_string())
 }
 
 async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
