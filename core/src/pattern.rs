@@ -1,46 +1,34 @@
 //! The one regular-expression dialect and globs.
 //!
-//! Regular expressions are RE2's, as Go has them, for that is what every API here was made with. They run on
-//! `regex-lite`, in time linear in the text, on both targets. `translate` rewrites what the two write differently and
-//! words errors as Go does. Left out: Unicode classes (`\pL`), and case folding beyond ASCII.
+//! Regular expressions are RE2's, as Go has them, for that is what every API here was made with: `parse` reads them and
+//! words errors as Go does, `program` runs them in time linear in the text. Left out: Unicode classes (`\pL`), and case
+//! folding beyond ASCII.
 
-mod translate;
+mod parse;
+mod program;
 
+use program::Program;
 use std::fmt;
-
-/// Bytes a compiled expression may take: a repetition of repetitions grows fast.
-const SIZE_LIMIT: usize = 1 << 20;
 
 /// A compiled regular expression. Unanchored, as in RE2.
 #[derive(Clone, Debug)]
 pub struct Regex {
     source: Box<str>,
-    engine: regex_lite::Regex,
+    program: Program,
 }
 
 impl Regex {
     pub fn new(source: &str) -> Result<Self, RegexError> {
-        Self::build(source, false)
+        Ok(Self { source: source.into(), program: parse::parse(source, false)? })
     }
 
     /// One that takes ASCII letters of both cases for the same.
     pub fn new_caseless(source: &str) -> Result<Self, RegexError> {
-        Self::build(source, true)
-    }
-
-    fn build(source: &str, caseless: bool) -> Result<Self, RegexError> {
-        let translated = translate::translate(source)?;
-        let engine =
-            regex_lite::RegexBuilder::new(&translated).case_insensitive(caseless).size_limit(SIZE_LIMIT).build();
-        match engine {
-            Ok(engine) => Ok(Self { source: source.into(), engine }),
-            // All that the translation lets through is well-formed: what is left is too long or too deep.
-            Err(_) => Err(RegexError::new("expression too large", source)),
-        }
+        Ok(Self { source: source.into(), program: parse::parse(source, true)? })
     }
 
     pub fn is_match(&self, text: &str) -> bool {
-        self.engine.is_match(text)
+        self.program.is_match(text)
     }
 
     /// The expression as it was written.
@@ -199,6 +187,7 @@ fn fold(char: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn globs() {
@@ -361,10 +350,78 @@ mod tests {
                 source.push_str(parts[(state >> 33) as usize % parts.len()]);
             }
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // What is refused is refused by the translation, in its words.
-            if let Err(error) = Regex::new(&source) {
-                assert_ne!(error.why, "expression too large", "{source}");
+            match Regex::new(&source) {
+                Ok(regex) => drop(regex.is_match("a1x")),
+                Err(error) => assert_ne!(error.why, "expression too large", "{source}"),
             }
+        }
+    }
+
+    #[test]
+    fn classes_and_flags() {
+        let cases: &[(&str, &[&str], &[&str])] = &[
+            ("^\\s$", &["\t", "\n", "\x0c", "\r", " "], &["\x0b", "a"]),
+            ("^[[:space:]]$", &["\x0b", " "], &["a"]),
+            ("^[\\D]$", &["é", "/", ":"], &["0", "9"]),
+            ("^[^\\W]$", &["a", "_", "9"], &["-", "é"]),
+            ("^[[:^punct:]]$", &["a", "5", "é", "\x7f"], &["!", "`", "~"]),
+            ("(?i)^[^a-c]$", &["d", "1"], &["A", "b", "C"]),
+            ("(?i)^[Q-Yé]$", &["q", "W", "y", "é"], &["P", "z", "É"]),
+            ("(?m)^b$", &["a\nb\nc"], &["a\nbc"]),
+            ("^b$", &["b"], &["a\nb", "b\n"]),
+            ("a(?i)b|c", &["aB", "C"], &["Ab"]),
+            ("(a(?i)b)c", &["aBc"], &["aBC"]),
+            ("^(a|bc|)d$", &["ad", "bcd", "d"], &["bd"]),
+            ("^(a|b|cd)+$", &["abcdb"], &["abc"]),
+            ("^(a{2}|b){2,3}$", &["aab", "aaaaaa", "bb"], &["aaa", "b", "bbbb"]),
+            ("^(a*)*$", &["", "aaa"], &["b"]),
+            ("^x{0}y{0,}z{3,}$", &["zzz", "yzzzz"], &["xzzz", "zz"]),
+            ("\\Qab\\E*c$", &["ac", "abbc"], &["bab"]),
+            ("\\bab\\b", &["x ab.", "ab"], &["abc", "é_ab"]),
+            ("a\\Bb", &["ab"], &["a b"]),
+        ];
+        for (source, matched, others) in cases {
+            let regex = Regex::new(source).unwrap_or_else(|error| panic!("{error}"));
+            for (texts, expected) in [(matched, true), (others, false)] {
+                for text in *texts {
+                    assert_eq!(regex.is_match(text), expected, "{source} {text:?}");
+                }
+            }
+        }
+        let deep = format!("{}a{}", "(".repeat(5_000), ")*".repeat(5_000));
+        assert!(Regex::new(&deep).is_ok_and(|regex| regex.is_match("")));
+        // Not exponential.
+        let hard = Regex::new(&format!("^{}{}$", "a?".repeat(200), "a".repeat(200))).unwrap();
+        assert!(hard.is_match(&"a".repeat(200)) && !hard.is_match(&"a".repeat(199)));
+    }
+
+    /// Expressions of what `regex-lite` writes as RE2 does.
+    fn expression() -> impl Strategy<Value = String> {
+        const ATOMS: &[&str] = &[
+            "a", "b", "B", "\n", "é", ".", "[ab]", "[^a]", "[B-b]", "\\w", "\\W", "\\d", "^", "$", "\\b", "\\B", "\\A",
+            "\\z", "()",
+        ];
+        let leaf = proptest::sample::select(ATOMS).prop_map(str::to_owned);
+        leaf.prop_recursive(5, 24, 4, |inner| {
+            let groups = proptest::sample::select(&["(", "(?:", "(?i:", "(?m:", "(?s:", "(?U:", "((?i)"][..]);
+            let counts = proptest::sample::select(&["*", "+", "?", "*?", "{0}", "{2}", "{1,}", "{0,2}", "{2,3}?"][..]);
+            prop_oneof![
+                (groups, inner.clone()).prop_map(|(open, inner)| format!("{open}{inner})")),
+                (inner.clone(), counts).prop_map(|(inner, count)| format!("(?:{inner}){count}")),
+                proptest::collection::vec(inner.clone(), 2..4).prop_map(|parts| parts.concat()),
+                proptest::collection::vec(inner, 2..4).prop_map(|parts| parts.join("|")),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn matches_as_another_engine_does(source in expression(), text in "[abAB\n é1]{0,8}", caseless: bool) {
+            let ours = if caseless { Regex::new_caseless(&source) } else { Regex::new(&source) };
+            let theirs = regex_lite::RegexBuilder::new(&source).case_insensitive(caseless).build();
+            prop_assert_eq!(ours.unwrap().is_match(&text), theirs.unwrap().is_match(&text));
         }
     }
 }
