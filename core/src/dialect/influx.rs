@@ -23,6 +23,7 @@ mod encode_json;
 mod encode_msgpack;
 mod error;
 mod head;
+mod into;
 mod ping;
 mod query;
 mod show;
