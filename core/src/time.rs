@@ -1,8 +1,10 @@
 //! Instants and ranges. One unit: nanoseconds since 1970-01-01T00:00:00Z, in an `i64`.
 
 mod civil;
+mod zone;
 
 pub use civil::{Civil, civil_from_days, days_from_civil, parse_rfc3339, write_rfc3339};
+pub use zone::Zone;
 
 pub const NANOS_PER_MICRO: i64 = 1_000;
 pub const NANOS_PER_MILLI: i64 = 1_000_000;

@@ -26,6 +26,7 @@ mod encode_msgpack;
 mod error;
 mod head;
 mod inquiry;
+mod into;
 mod ping;
 mod query;
 mod show;

@@ -9,7 +9,7 @@ use super::encode_json::Json;
 use super::encode_msgpack::MsgPack;
 use crate::limits::Limits;
 use crate::model::Column;
-use crate::time::{NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC};
+use crate::time::{NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, Zone};
 use std::sync::Arc;
 
 /// Rows of one series.
@@ -133,6 +133,8 @@ pub(super) trait Encoder: Send + std::fmt::Debug {
     fn take(&mut self) -> Vec<u8>;
     /// Forgets what was not taken, finished or not. Only a whole document may follow.
     fn discard(&mut self);
+    /// Times print in this zone from here on; `None` is UTC. Formats whose times are numbers have no zones.
+    fn in_zone(&mut self, _zone: Option<Arc<Zone>>) {}
     /// What was met that the format cannot say; a document that holds it should not be sent.
     fn unprintable(&self) -> Option<&'static str> {
         None
@@ -182,10 +184,16 @@ impl Answer {
     pub(super) fn begin(&mut self, statement: usize, messages: Vec<String>) {
         self.statement = statement;
         self.messages = messages;
+        self.encoder.in_zone(None);
         self.series_apart = false;
         if self.chunk.is_none() {
             self.open_result();
         }
+    }
+
+    /// Times of the statement print in this zone; `None` is UTC.
+    pub(super) fn in_zone(&mut self, zone: Option<Arc<Zone>>) {
+        self.encoder.in_zone(zone);
     }
 
     /// From here on each series of the statement is a result of its own when chunked (`SHOW TAG KEYS`).

@@ -11,6 +11,7 @@
 //! A transformation of a call stands on that call's own plan. Everything InfluxDB refuses is refused here, in its order:
 //! databases, times, dimensions, the list, then what depends on the data.
 
+mod buckets;
 mod calls;
 mod check;
 mod expr;
@@ -21,36 +22,50 @@ mod time;
 
 use super::ast::{Expr, Field, Fill, Select, Source};
 use super::error::StatementError;
+use super::into::Into;
 use super::query::Context;
 use crate::order::sort_dedup;
 use crate::plan::{self, GroupBy, Node, Scalar};
+use crate::time::Zone;
 use crate::value::FieldType;
 use expr::Columns;
 use fields::Type;
 use schema::Schema;
 use std::sync::Arc;
-use time::Interval;
+use time::{Clock, Interval, split_by};
 
 pub(super) use expr::regex as pattern;
 pub(super) use time::{Bounds, split};
 
-/// A plan and the names of the columns of its frames, that of the time first.
+/// A plan, the names of the columns of its frames, that of the time first, and what becomes of the rows.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) plan: Node,
     pub(super) columns: Arc<[String]>,
+    /// Of the times in the answer.
+    pub(super) zone: Option<Arc<Zone>>,
+    pub(super) into: Option<Box<Into>>,
+    /// The rows are not wanted, only what it took to make them.
+    pub(super) analyze: bool,
 }
 
 /// The plan of a SELECT; `None` when it cannot have rows: nothing it names exists.
 pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Compiled>, StatementError> {
-    let zone = select.zone.as_deref().is_some_and(|zone| !matches!(zone, "" | "UTC"));
-    for (unsupported, what) in [(select.target.is_some(), "SELECT INTO"), (zone, "tz()")] {
-        if unsupported {
-            return Err(StatementError::Unsupported(what.to_owned()));
-        }
-    }
     precheck(select, context, None)?;
-    Ok(prepare(select, context, None)?.map(|made| Compiled { plan: made.plan, columns: made.names }))
+    let Some(made) = prepare(select, context, None)? else { return Ok(None) };
+    let into = match &select.target {
+        Some(target) => {
+            let into = Into::new(target, made.tag_columns, context).ok_or(StatementError::DatabaseRequired)?;
+            Some(Box::new(into))
+        }
+        None => None,
+    };
+    Ok(Some(Compiled { plan: made.plan, columns: made.names, zone: zone(select).map(Arc::new), into, analyze: false }))
+}
+
+/// That of `tz('…')`, unless it is UTC. The parser refused those that do not exist.
+fn zone(select: &Select) -> Option<Zone> {
+    select.zone.as_deref().filter(|name| !matches!(*name, "" | "UTC")).and_then(Zone::named)
 }
 
 /// What a query takes over from the one around it.
@@ -72,6 +87,8 @@ struct Prepared {
     types: Vec<Option<Type>>,
     /// The tags of its groups.
     tags: Vec<String>,
+    /// Columns of `top` and `bottom` that become tags where rows are written.
+    tag_columns: Vec<usize>,
 }
 
 /// What is settled before the data is looked at.
@@ -86,7 +103,10 @@ struct Outline {
 fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> Result<Outline, StatementError> {
     let mut bounds = Bounds::default();
     let condition = match &select.condition {
-        Some(condition) => split(condition, context.now, &mut bounds)?,
+        Some(condition) => {
+            let zone = zone(select);
+            split_by(condition, Clock { now: context.now, zone: zone.as_ref() }, &mut bounds)?
+        }
         None => None,
     };
     let own = time::interval(&select.dimensions, context.now)?;
@@ -141,18 +161,25 @@ fn prepare(
         tags.extend_from_slice(outer.tags);
         sort_dedup(&mut tags);
     }
-    let fields = fields::expand(select, &schema, (!open).then_some(tags.as_slice()))?;
+    let (fields, tag_columns) = fields::expand(select, &schema, (!open).then_some(tags.as_slice()))?;
     let types = fields::check_types(&fields, &schema)?;
     let names: Arc<[String]> = fields::names(shape.time_alias.as_deref(), &fields).into();
     let mut fill = select.fill;
     if outer.is_some() && fill == Fill::Null {
         fill = Fill::None;
     }
+    let zone = zone(select).map(Arc::new);
     let compiler =
-        Compiler { select, context, schema, condition, fields, names, tags, bounds, interval, fill, descending };
+        Compiler { select, context, schema, condition, fields, names, tags, bounds, interval, zone, fill, descending };
     let raw = shape.calls == 0;
     let rows = if raw { compiler.raw()? } else { compiler.aggregated()? };
-    Ok(rows.map(|rows| Prepared { plan: compiler.paged(rows, raw), names: compiler.names, types, tags: compiler.tags }))
+    Ok(rows.map(|rows| Prepared {
+        plan: compiler.paged(rows, raw),
+        names: compiler.names,
+        types,
+        tags: compiler.tags,
+        tag_columns,
+    }))
 }
 
 /// The limit on buckets, before any is made.
@@ -201,6 +228,7 @@ struct Compiler<'a> {
     tags: Vec<String>,
     bounds: Bounds,
     interval: Option<Interval>,
+    zone: Option<Arc<Zone>>,
     fill: Fill,
     descending: bool,
 }

@@ -3,8 +3,9 @@
 use super::answer::{Encoder, Epoch, Part};
 use crate::dialect::json::JsonWriter;
 use crate::number;
-use crate::time::write_rfc3339;
+use crate::time::{Zone, write_rfc3339};
 use crate::value::Value;
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Json {
@@ -18,6 +19,7 @@ pub(super) struct Json {
     /// The series has a row.
     values: bool,
     unprintable: Option<&'static str>,
+    zone: Option<Arc<Zone>>,
 }
 
 impl Json {
@@ -30,6 +32,7 @@ impl Json {
             series: false,
             values: false,
             unprintable: None,
+            zone: None,
         }
     }
 
@@ -37,7 +40,7 @@ impl Json {
         match self.epoch {
             Epoch::Rfc3339 => self.json.with(|out| {
                 out.push(b'"');
-                write_rfc3339(time, 0, out);
+                write_rfc3339(time, self.zone.as_ref().map_or(0, |zone| zone.offset(time)), out);
                 out.push(b'"');
             }),
             Epoch::Unit(unit) => self.json.with(|out| number::write_i64(time / unit, out)),
@@ -188,6 +191,10 @@ impl Encoder for Json {
     fn discard(&mut self) {
         self.json.reset();
         self.unprintable = None;
+    }
+
+    fn in_zone(&mut self, zone: Option<Arc<Zone>>) {
+        self.zone = zone;
     }
 
     fn unprintable(&self) -> Option<&'static str> {

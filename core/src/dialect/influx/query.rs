@@ -5,9 +5,10 @@
 //! something goes to the store through the host, and those after it see what it did.
 
 use super::answer::{Answer, Epoch, Format, Part};
-use super::ast::Statement;
+use super::ast::{Select, Statement};
 use super::compile::{self, Compiled};
-use super::error::{RequestError, StatementError};
+use super::error::{RequestError, StatementError, refusal};
+use super::into::Into;
 use super::params::Params;
 use super::{admin, authorize, delete, head, parse, show, users};
 use crate::auth::{Principal, Vault};
@@ -17,8 +18,11 @@ use crate::dialect::form;
 use crate::dialect::route::Call;
 use crate::exec::{Budget, QueryStats, QueryTask, Step};
 use crate::limits::Limits;
+use crate::model::Column;
+use crate::plan;
 use crate::store::{Snapshot, WriteError, Written};
 use crate::time::Timestamp;
+use crate::value::{FieldType, Value};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -89,8 +93,12 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
     match statement {
         Statement::Select(select) => Ok(match compile::select(select, context)? {
             Some(compiled) => Work::Select(Box::new(compiled)),
-            None => Work::nothing(),
+            None => {
+                let parts = if select.target.is_some() { vec![written(0)] } else { Vec::new() };
+                Work::Parts { parts, apart: false }
+            }
         }),
+        Statement::Explain { select, analyze } => explain(select, *analyze, context),
         Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {
             let command = delete::delete(statement, context)?;
             Ok(command.map_or_else(Work::nothing, Work::Command))
@@ -105,6 +113,37 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
             }
         }
     }
+}
+
+fn explain(select: &Select, analyze: bool, context: &Context<'_>) -> Result<Work, StatementError> {
+    let compiled = compile::select(select, context)?;
+    Ok(match compiled {
+        Some(compiled) if analyze => Work::Select(Box::new(Compiled { analyze, into: None, ..compiled })),
+        Some(compiled) => {
+            Work::Parts { parts: vec![lines("QUERY PLAN", &plan::explain(&compiled.plan))], apart: false }
+        }
+        None => Work::Parts { parts: vec![lines("QUERY PLAN", "nothing that it reads exists")], apart: false },
+    })
+}
+
+/// What INTO answers.
+fn written(rows: u64) -> Part {
+    let mut count = Column::new(FieldType::Integer);
+    count.push(Some(Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX))));
+    Part {
+        name: "result".to_owned(),
+        columns: Arc::from(["time".to_owned(), "written".to_owned()]),
+        times: Some(vec![0]),
+        values: vec![count],
+        ..Part::default()
+    }
+}
+
+/// A text as a series of one column, a row a line.
+fn lines(column: &str, text: &str) -> Part {
+    let mut values = Column::new(FieldType::String);
+    text.lines().for_each(|line| values.push(Some(Value::String(line))));
+    Part { columns: Arc::from([column.to_owned()]), values: vec![values], ..Part::default() }
 }
 
 /// The parameters of a request. A form body comes before the query string, and the first of repeated values counts.
@@ -194,10 +233,9 @@ struct Query {
 enum State {
     /// Begin statement `at`.
     Next,
-    Running {
-        task: Box<QueryTask>,
-        columns: Arc<[String]>,
-    },
+    Running(Box<Running>),
+    /// Points of the statement's INTO are with the store.
+    Writing(Box<Running>),
     /// All rows of the statement are in the queue.
     Shown,
     /// A command is with the store.
@@ -206,6 +244,43 @@ enum State {
     Again,
     /// All is in the answer but what is left of it to send.
     Finished,
+}
+
+/// A SELECT at work.
+struct Running {
+    task: QueryTask,
+    columns: Arc<[String]>,
+    sink: Sink,
+    /// All rows are there.
+    done: bool,
+}
+
+/// Where its rows go.
+enum Sink {
+    Answer,
+    Into(Box<Into>),
+    /// Nowhere: the plan is shown, and what running it took.
+    Analyze(String),
+}
+
+impl Running {
+    /// What is told once all rows are there, instead of them.
+    fn told(&mut self, stats: &QueryStats) -> Option<Part> {
+        match &mut self.sink {
+            Sink::Answer => None,
+            Sink::Into(into) => Some(written(into.rows)),
+            Sink::Analyze(plan) => {
+                let QueryStats { series, blocks_from_header, blocks_decoded, blocks_pruned, points, bytes, rows_out } =
+                    stats;
+                plan.push_str(&format!(
+                    "series: {series}\nblocks answered by their header: {blocks_from_header}\nblocks decoded: \
+                     {blocks_decoded}\nblocks left out by time: {blocks_pruned}\nrows looked at: {points}\nbytes of \
+                     files: {bytes}\nrows of the answer: {rows_out}\n"
+                ));
+                Some(lines("EXPLAIN ANALYZE", plan))
+            }
+        }
+    }
 }
 
 impl Query {
@@ -242,14 +317,15 @@ impl Query {
             return None;
         };
         let deprecated = self.call.request.method == "GET" && changes_by_get(statement);
-        self.answer.begin(self.at, deprecated.then(|| warning(statement)).into_iter().collect());
+        let context = self.context();
+        let warnings = deprecated.then(|| warning(statement, &context)).into_iter().collect();
+        self.answer.begin(self.at, warnings);
         self.execute()
     }
 
-    /// Does statement `at`, whose result is open.
-    fn execute(&mut self) -> Option<Turn> {
-        let statement = self.statements.get(self.at)?;
-        let context = Context {
+    /// What a statement sees.
+    fn context(&self) -> Context<'_> {
+        Context {
             snapshot: &self.call.snapshot,
             database: self.database.as_deref(),
             policy: self.policy.as_deref(),
@@ -258,8 +334,14 @@ impl Query {
             principal: &self.call.principal,
             vault: self.call.config.vault.as_deref(),
             entropy: self.call.request.entropy,
-        };
-        match compile(statement, &context) {
+        }
+    }
+
+    /// Does statement `at`, whose result is open.
+    fn execute(&mut self) -> Option<Turn> {
+        let statement = self.statements.get(self.at)?;
+        let work = compile(statement, &self.context());
+        match work {
             Ok(Work::Parts { parts, apart }) => {
                 if apart {
                     self.answer.keep_series_apart();
@@ -268,8 +350,17 @@ impl Query {
                 self.state = State::Shown;
             }
             Ok(Work::Select(compiled)) => {
+                let sink = match compiled.into {
+                    _ if compiled.analyze => Sink::Analyze(plan::explain(&compiled.plan)),
+                    Some(into) => Sink::Into(into),
+                    None => Sink::Answer,
+                };
                 match QueryTask::new(compiled.plan, self.call.snapshot.clone(), &self.call.config.limits) {
-                    Ok(task) => self.state = State::Running { task: Box::new(task), columns: compiled.columns },
+                    Ok(task) => {
+                        let columns = compiled.columns;
+                        self.answer.in_zone(compiled.zone);
+                        self.state = State::Running(Box::new(Running { task, columns, sink, done: false }));
+                    }
                     Err(error) => self.end_statement(Some(error.into())),
                 }
             }
@@ -322,23 +413,40 @@ impl Query {
     }
 
     fn run(&mut self, budget: Budget) -> Option<Turn> {
-        let State::Running { task, columns } = &mut self.state else { return None };
-        match task.step(budget) {
+        let State::Running(running) = &mut self.state else { return None };
+        if let Sink::Into(into) = &mut running.sink
+            && (into.is_full() || running.done && !into.batch.is_empty())
+        {
+            let (database, policy) = (into.database.clone(), into.policy.clone());
+            let batch = std::mem::take(&mut into.batch);
+            if let State::Running(running) = std::mem::replace(&mut self.state, State::Waiting) {
+                self.state = State::Writing(running);
+            }
+            return Some(Turn::Write { database, policy, batch });
+        }
+        if running.done {
+            let stats = running.task.stats();
+            let told = running.told(&stats);
+            self.stats.add(&stats);
+            self.queue.extend(told);
+            self.state = State::Shown;
+            return None;
+        }
+        match running.task.step(budget) {
             Ok(Step::Need(ranges)) => return Some(Turn::Read(ranges)),
             Ok(Step::Yield) => return Some(Turn::Yield),
-            Ok(Step::Frame(frame)) => {
-                self.queue.push_back(Part {
+            Ok(Step::Frame(frame)) => match &mut running.sink {
+                Sink::Answer => self.queue.push_back(Part {
                     name: frame.name,
                     tags: frame.tags,
-                    columns: Arc::clone(columns),
+                    columns: Arc::clone(&running.columns),
                     times: Some(frame.times),
                     values: frame.columns.into_iter().map(|column| column.column).collect(),
-                });
-            }
-            Ok(Step::Done(stats)) => {
-                self.stats.add(&stats);
-                self.end_statement(None);
-            }
+                }),
+                Sink::Into(into) => into.take(&frame, &running.columns),
+                Sink::Analyze(_) => {}
+            },
+            Ok(Step::Done(_)) => running.done = true,
             Err(error) => self.end_statement(Some(error.into())),
         }
         None
@@ -381,8 +489,8 @@ impl Exchange for Query {
                 }
                 State::Next => self.begin_statement(),
                 State::Again => self.execute(),
-                State::Running { .. } => self.run(budget),
-                State::Waiting => Some(Turn::Yield),
+                State::Running(_) => self.run(budget),
+                State::Waiting | State::Writing(_) => Some(Turn::Yield),
                 State::Finished => Some(Turn::Done(self.stats)),
             };
             self.check_printable();
@@ -393,15 +501,29 @@ impl Exchange for Query {
     }
 
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
-        let State::Running { task, .. } = &mut self.state else { return };
+        let State::Running(running) = &mut self.state else { return };
         match bytes {
-            Ok(bytes) => task.supply(bytes),
+            Ok(bytes) => running.task.supply(bytes),
             Err(why) => self.end_statement(Some(StatementError::Query(crate::exec::QueryError::Host(why)))),
         }
     }
 
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
         self.call.snapshot = snapshot;
+        if let State::Writing(running) = std::mem::replace(&mut self.state, State::Waiting) {
+            match outcome {
+                Ok(Written { refusal: None, .. }) => self.state = State::Running(running),
+                Ok(Written { refusal: Some(why), dropped, .. }) => {
+                    let text = format!("partial write: {} dropped={dropped}", refusal(&why));
+                    self.end_statement(Some(StatementError::Words(text)));
+                }
+                Err(WriteError::DatabaseNotFound(name)) => {
+                    self.end_statement(Some(StatementError::DatabaseNotFound(name)));
+                }
+                Err(error) => self.end_statement(Some(StatementError::Write(error))),
+            }
+            return;
+        }
         match outcome {
             Err(WriteError::Catalog(CatalogError::DocumentsChanged(_))) => self.state = State::Again,
             outcome => self.end_statement(outcome.err().map(StatementError::Write)),
@@ -409,7 +531,21 @@ impl Exchange for Query {
     }
 }
 
-fn warning(statement: &Statement) -> String {
+/// Databases and policies are filled in, as InfluxDB does before it warns.
+fn warning(statement: &Statement, context: &Context<'_>) -> String {
+    let mut statement = statement.clone();
+    if let Statement::Select(select) = &mut statement {
+        let filled = select.qualify::<()>(&mut |database, policy| {
+            let own = database.is_none();
+            let name = database.get_or_insert_with(|| context.database.unwrap_or_default().to_owned());
+            if policy.is_none() {
+                let given = context.policy.filter(|_| own).map(str::to_owned);
+                *policy = given.or_else(|| Some(context.snapshot.database(name)?.default_policy.clone()));
+            }
+            Ok(())
+        });
+        debug_assert!(filled.is_ok(), "nothing is refused");
+    }
     format!("deprecated use of '{statement}' in a read only context, please use a POST request instead")
 }
 

@@ -5,7 +5,7 @@ use super::super::error::StatementError;
 use super::expr::Columns;
 use super::schema::Kind;
 use super::{Bounds, Compiler, Interval};
-use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, Bucket, FillWith, Function, HoltWinters, Mathematics};
+use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, FillWith, Function, HoltWinters, Mathematics};
 use crate::plan::{Node, Reducer, ReportedTime, Scalar, Transformer, Warmup};
 use crate::time::NANOS_PER_SEC;
 use crate::value::FieldType;
@@ -432,13 +432,6 @@ impl Compiler<'_> {
             bounds.min = bounds.min.map(|min| min.saturating_sub(width));
         }
         bounds
-    }
-
-    pub(super) fn bucket(&self, _bounds: Bounds) -> Result<Bucket, StatementError> {
-        Ok(match self.interval {
-            Some(interval) => Bucket::Every { width: interval.width, origin: interval.offset },
-            None => Bucket::Whole,
-        })
     }
 
     /// How the column of a call is filled.

@@ -18,7 +18,7 @@ pub(super) fn expand(
     select: &Select,
     schema: &Schema<'_>,
     group_tags: Option<&[String]>,
-) -> Result<Vec<Field>, StatementError> {
+) -> Result<(Vec<Field>, Vec<usize>), StatementError> {
     let mut all: Vec<(&str, Kind)> = schema.fields().map(|(name, kind)| (name, Kind::Field(kind))).collect();
     if !all.is_empty()
         && let Some(grouped) = group_tags
@@ -28,6 +28,7 @@ pub(super) fn expand(
         sort_by(&mut all, |a, b| a.0.cmp(b.0));
     }
     let mut fields = Vec::new();
+    let mut tag_columns = Vec::new();
     for field in &select.fields {
         match &field.expr {
             expr if is_time(expr) => {}
@@ -43,15 +44,19 @@ pub(super) fn expand(
             }
             Expr::Call(call) => {
                 expand_call(field, call, &all, &mut fields)?;
-                if select.target.is_none() && matches!(call.name.as_str(), "top" | "bottom") {
-                    let named = call.args.iter().skip(1).filter(|arg| matches!(arg, Expr::Variable { .. }));
-                    fields.extend(named.map(|arg| Field { expr: arg.clone(), alias: None }));
+                if matches!(call.name.as_str(), "top" | "bottom") {
+                    for arg in call.args.iter().skip(1).filter(|arg| matches!(arg, Expr::Variable { .. })) {
+                        if select.target.is_some() {
+                            tag_columns.push(fields.len());
+                        }
+                        fields.push(Field { expr: arg.clone(), alias: None });
+                    }
                 }
             }
             _ => fields.push(field.clone()),
         }
     }
-    Ok(fields)
+    Ok((fields, tag_columns))
 }
 
 fn plain((name, kind): &(&str, Kind)) -> Field {

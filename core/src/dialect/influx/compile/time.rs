@@ -2,7 +2,15 @@
 
 use super::super::ast::{BinaryOp, Call, Chain, Expr};
 use super::super::error::StatementError;
-use crate::time::{TimeRange, Timestamp, parse_rfc3339, write_rfc3339};
+use crate::time::{NANOS_PER_DAY, TimeRange, Timestamp, Zone, parse_rfc3339, write_rfc3339};
+
+/// What times in a statement are read by.
+#[derive(Clone, Copy)]
+pub(super) struct Clock<'a> {
+    pub(super) now: Timestamp,
+    /// Of dates that name none; `None` is UTC.
+    pub(super) zone: Option<&'a Zone>,
+}
 
 /// The bounds that WHERE sets, both included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +40,13 @@ pub(in crate::dialect::influx) fn split(
     now: Timestamp,
     bounds: &mut Bounds,
 ) -> Result<Option<Expr>, StatementError> {
+    split_by(condition, Clock { now, zone: None }, bounds)
+}
+
+/// The same, in a zone.
+pub(super) fn split_by(condition: &Expr, now: Clock<'_>, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
     match condition {
-        Expr::Paren(inner) => Ok(split(inner, now, bounds)?.map(|inner| Expr::Paren(Box::new(inner)))),
+        Expr::Paren(inner) => Ok(split_by(inner, now, bounds)?.map(|inner| Expr::Paren(Box::new(inner)))),
         Expr::Boolean(_) => Ok(Some(condition.clone())),
         Expr::Chain(chain) => match chain.rest.as_slice() {
             [(BinaryOp::And | BinaryOp::Or, _), ..] => split_logical(chain, now, bounds),
@@ -51,10 +64,10 @@ pub(in crate::dialect::influx) fn split(
     }
 }
 
-fn split_logical(chain: &Chain, now: Timestamp, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
-    let mut left = split(&chain.first, now, bounds)?;
+fn split_logical(chain: &Chain, now: Clock<'_>, bounds: &mut Bounds) -> Result<Option<Expr>, StatementError> {
+    let mut left = split_by(&chain.first, now, bounds)?;
     for (op, right) in &chain.rest {
-        left = match (left, split(right, now, bounds)?) {
+        left = match (left, split_by(right, now, bounds)?) {
             (None, right) => right,
             (left, None) => left,
             (Some(Expr::Chain(mut grown)), Some(right)) if grown.rest.first().is_some_and(|(first, _)| first == op) => {
@@ -82,12 +95,12 @@ const fn mirrored(op: BinaryOp) -> BinaryOp {
 }
 
 /// `time op value`
-fn bound(op: BinaryOp, value: &Expr, now: Timestamp) -> Result<Bounds, StatementError> {
+fn bound(op: BinaryOp, value: &Expr, now: Clock<'_>) -> Result<Bounds, StatementError> {
     let mut value = constant(value, now)?;
     if let Constant::Text(text) = value
         && looks_like_time(text)
     {
-        value = Constant::Time(parse_time(text)?);
+        value = Constant::Time(parse_time(text, now.zone)?);
     }
     let nanos = match value {
         Constant::Time(nanos) if nanos > i128::from(Timestamp::MAX.nanos()) => {
@@ -125,18 +138,18 @@ enum Constant<'a> {
     Other(&'static str),
 }
 
-fn constant(expr: &Expr, now: Timestamp) -> Result<Constant<'_>, StatementError> {
+fn constant<'a>(expr: &'a Expr, now: Clock<'_>) -> Result<Constant<'a>, StatementError> {
     Ok(match expr {
         Expr::Paren(inner) => constant(inner, now)?,
         Expr::Duration(nanos) => Constant::Duration(*nanos),
         Expr::Integer(value) => Constant::Integer(*value),
         Expr::Float(value) => Constant::Float(*value),
         Expr::String(text) => Constant::Text(text),
-        Expr::Call(Call { name, args }) if name == "now" && args.is_empty() => Constant::Time(now.nanos().into()),
+        Expr::Call(Call { name, args }) if name == "now" && args.is_empty() => Constant::Time(now.now.nanos().into()),
         Expr::Chain(chain) => {
             let mut left = constant(&chain.first, now)?;
             for (op, right) in &chain.rest {
-                left = combine(left, *op, constant(right, now)?)?;
+                left = combine(left, *op, constant(right, now)?, now.zone)?;
             }
             left
         }
@@ -150,13 +163,18 @@ fn constant(expr: &Expr, now: Timestamp) -> Result<Constant<'_>, StatementError>
     })
 }
 
-fn combine<'a>(left: Constant<'a>, op: BinaryOp, right: Constant<'a>) -> Result<Constant<'a>, StatementError> {
+fn combine<'a>(
+    left: Constant<'a>,
+    op: BinaryOp,
+    right: Constant<'a>,
+    zone: Option<&Zone>,
+) -> Result<Constant<'a>, StatementError> {
     use Constant::{Duration, Float, Integer, Text, Time};
     const OTHER: Constant<'static> = Constant::Other("*influxql.BinaryExpr");
     // A text beside a time or a duration is read as a time.
     let (left, right) = match (left, right) {
-        (Text(text), Time(_) | Duration(_)) if looks_like_time(text) => (Time(parse_time(text)?), right),
-        (Time(_) | Duration(_), Text(text)) if looks_like_time(text) => (left, Time(parse_time(text)?)),
+        (Text(text), Time(_) | Duration(_)) if looks_like_time(text) => (Time(parse_time(text, zone)?), right),
+        (Time(_) | Duration(_), Text(text)) if looks_like_time(text) => (left, Time(parse_time(text, zone)?)),
         (Text(_), Text(_)) if op == BinaryOp::Add => return Ok(Text("")),
         both => both,
     };
@@ -201,8 +219,9 @@ fn looks_like_time(text: &str) -> bool {
         })
 }
 
-/// The nanoseconds of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (UTC) or RFC 3339.
-fn parse_time(text: &str) -> Result<i128, StatementError> {
+/// The nanoseconds of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS[.fraction]` (in `zone`, else UTC) or RFC 3339.
+fn parse_time(text: &str, zone: Option<&Zone>) -> Result<i128, StatementError> {
+    let zone = zone.filter(|_| !text.ends_with('Z'));
     let (date, clock) = match text.len() {
         10 => (text, "00:00:00"),
         _ => match text.split_once(' ') {
@@ -239,7 +258,8 @@ fn parse_time(text: &str) -> Result<i128, StatementError> {
         let secs = i128::from(days) * 86_400 + i128::from(hour * 3600 + minute * 60 + second);
         real.then_some(secs * 1_000_000_000 + nanos)
     };
-    in_utc().or_else(|| parse_rfc3339(text).map(|(nanos, _)| nanos.into())).ok_or(StatementError::TimeString)
+    let local = in_utc().map(|local| zone.map_or(local, |zone| zone.to_utc(local)));
+    local.or_else(|| parse_rfc3339(text).map(|(nanos, _)| nanos.into())).ok_or(StatementError::TimeString)
 }
 
 /// An instant as RFC 3339 in whole seconds, for a message; it may lie beyond what an `i64` of nanoseconds holds.
@@ -261,6 +281,8 @@ fn whole_seconds(nanos: i128) -> String {
 pub(super) struct Interval {
     pub(super) width: i64,
     pub(super) offset: i64,
+    /// Months of the calendar; if above zero the width is only about as long.
+    pub(super) months: u32,
 }
 
 impl Interval {
@@ -286,8 +308,12 @@ pub(super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Int
                     [width, offset] => (width, Some(offset)),
                     _ => return fixed("time dimension expected 1 or 2 arguments"),
                 };
-                let Expr::Duration(width) = width else {
-                    return fixed("time dimension must have duration argument");
+                let (width, months) = match width {
+                    Expr::Duration(width) => (*width, 0),
+                    Expr::String(text) if let Some(months) = calendar_months(text) => {
+                        (i64::from(months).saturating_mul(30 * NANOS_PER_DAY), months)
+                    }
+                    _ => return fixed("time dimension must have duration argument"),
                 };
                 if interval.is_some_and(|interval| interval.width != 0) {
                     return fixed("multiple time dimensions not allowed");
@@ -307,12 +333,23 @@ pub(super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Int
                     }
                     Some(_) => return fixed("time dimension offset must be duration or now()"),
                 };
-                interval = Some(Interval { width: *width, offset: offset.checked_rem(*width).unwrap_or(0) });
+                let offset = if months > 0 { offset } else { offset.checked_rem(width).unwrap_or(0) };
+                interval = Some(Interval { width, offset, months });
             }
             _ => return fixed("only time and tag dimensions allowed"),
         }
     }
     Ok(interval.filter(|interval| interval.width > 0))
+}
+
+/// Months of the calendar, `1mo` or `2y`, up to the years that times reach. Not InfluxQL.
+fn calendar_months(text: &str) -> Option<u32> {
+    let (number, months) = match (text.strip_suffix("mo"), text.strip_suffix('y')) {
+        (Some(number), _) => (number, 1),
+        (_, Some(number)) => (number, 12),
+        _ => return None,
+    };
+    number.parse().ok().filter(|number| (1..=600).contains(number)).map(|number: u32| number * months)
 }
 
 /// Without the parentheses around it.
@@ -329,7 +366,7 @@ mod tests {
 
     #[test]
     fn times_are_read_in_every_form() {
-        let check = |text: &str, expected: Option<i128>| assert_eq!(parse_time(text).ok(), expected, "{text}");
+        let check = |text: &str, expected: Option<i128>| assert_eq!(parse_time(text, None).ok(), expected, "{text}");
         let second = 1_677_628_800;
         check("2023-03-01", Some(second * 1_000_000_000));
         check("2023-03-01 00:00:01", Some((second + 1) * 1_000_000_000));
@@ -346,7 +383,7 @@ mod tests {
 
     #[test]
     fn buckets_begin_at_the_epoch_plus_the_offset() {
-        let interval = Interval { width: 20, offset: 5 };
+        let interval = Interval { width: 20, offset: 5, months: 0 };
         assert_eq!([5, 24, 25, -1, 4].map(|time| interval.start_of(time)), [5, 5, 25, -15, -15]);
     }
 }

@@ -4,6 +4,7 @@ use super::{Kind, ParseError, Parser, Position, Result};
 use crate::dialect::influx::ast::{
     BinaryOp, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
 };
+use crate::time::Zone;
 
 /// Whether a SELECT needs an `INTO`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -227,7 +228,8 @@ impl Parser<'_> {
             return Ok(None);
         };
         match <[Expr; 1]>::try_from(args) {
-            Ok([Expr::String(name)]) => Ok(Some(name)),
+            Ok([Expr::String(name)]) if name.is_empty() || Zone::named(&name).is_some() => Ok(Some(name)),
+            Ok([Expr::String(name)]) => Err(ParseError::unknown_zone(&name)),
             Ok(_) => Err(ParseError::new("expected string argument in tz()")),
             Err(_) => Err(ParseError::new("tz requires exactly one argument")),
         }
