@@ -94,7 +94,13 @@ async fn run(config: Config) -> Exit {
     let service = Arc::new(Service {
         host: Arc::clone(&host),
         driver: Driver::new(Arc::clone(&host), timeout),
-        api: Arc::new(ApiConfig { limits, authentication: config.auth, vault: Some(vault), ..ApiConfig::default() }),
+        api: Arc::new(ApiConfig {
+            limits,
+            facette: config.facette_mapping.clone(),
+            authentication: config.auth,
+            vault: Some(vault),
+            ..ApiConfig::default()
+        }),
         metrics,
         max_body: config.max_body_size,
         timeout,
