@@ -1,6 +1,7 @@
 //! What a server runs with. One list of settings serves flags, environment and file, in that order of precedence.
 
 use crate::grafana::secrets::key_file;
+use isopoint_core::dialect::facette::Mapping;
 use serde::Deserialize;
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,6 +76,10 @@ pub(crate) struct Settings {
     /// Seconds a request may take to arrive, and to be answered [default: 60]
     #[arg(long, env = "ISOPOINT_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u64>,
+    /// How Facette's sources and metrics are made of series, as JSON [default:
+    /// {"source":["column:host"],"metric":["name","column:*"],"glue":"."}]
+    #[arg(long, env = "ISOPOINT_FACETTE_MAPPING", value_name = "JSON")]
+    pub facette_mapping: Option<String>,
 }
 
 /// The settings in force.
@@ -99,6 +104,7 @@ pub(crate) struct Config {
     pub max_select_buckets: u64,
     pub max_select_points: u64,
     pub timeout_secs: u64,
+    pub facette_mapping: Mapping,
 }
 
 /// A text that is not printed.
@@ -189,6 +195,7 @@ impl Settings {
             max_select_buckets: self.max_select_buckets.or(other.max_select_buckets),
             max_select_points: self.max_select_points.or(other.max_select_points),
             timeout: self.timeout.or(other.timeout),
+            facette_mapping: self.facette_mapping.or(other.facette_mapping),
         }
     }
 
@@ -226,6 +233,12 @@ impl Config {
             max_select_buckets: settings.max_select_buckets.unwrap_or(0),
             max_select_points: settings.max_select_points.unwrap_or(0),
             timeout_secs: settings.timeout.unwrap_or(60),
+            facette_mapping: match settings.facette_mapping {
+                Some(text) => {
+                    Mapping::from_json(&text).ok_or_else(|| format!("facette-mapping: not a mapping: {text}"))?
+                }
+                None => Mapping::default(),
+            },
         })
     }
 }
@@ -262,7 +275,8 @@ impl fmt::Display for Config {
         writeln!(f, "max-select-series = {}", self.max_select_series)?;
         writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;
         writeln!(f, "max-select-points = {}", self.max_select_points)?;
-        writeln!(f, "timeout = {}", self.timeout_secs)
+        writeln!(f, "timeout = {}", self.timeout_secs)?;
+        writeln!(f, "facette-mapping = {:?}", self.facette_mapping.to_string())
     }
 }
 
@@ -275,7 +289,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("isopoint.toml");
         std::fs::write(&file, "listen = \"0.0.0.0:1\"\nmemory-limit = \"2MiB\"\nfsync = \"never\"\n").unwrap();
-        let flags = Settings { listen: Some("127.0.0.1:9".parse().unwrap()), ..Settings::default() };
+        let mapping = Some(r#"{"source":["column:node"]}"#.to_owned());
+        let listen = Some("127.0.0.1:9".parse().unwrap());
+        let flags = Settings { listen, facette_mapping: mapping, ..Settings::default() };
         let config = Config::resolve(flags, Some(&file)).unwrap();
         assert_eq!((config.listen.port(), config.memory_limit, config.fsync), (9, 2 << 20, Fsync::Never));
         std::fs::write(&file, config.to_string()).unwrap();
@@ -290,5 +306,7 @@ mod tests {
         assert!(Config::resolve(Settings::default(), Some(&file)).unwrap_err().contains("listne"));
         assert_eq!("3 GiB".parse(), Ok(ByteSize(3 << 30)));
         assert!("3 fathoms".parse::<ByteSize>().is_err());
+        let settings = Settings { facette_mapping: Some("host".to_owned()), ..Settings::default() };
+        assert!(Config::resolve(settings, None).unwrap_err().contains("facette-mapping"));
     }
 }

@@ -124,6 +124,7 @@ async fn run(config: Config) -> Exit {
             vault: Some(vault),
             sealer: Some(sealer),
             data_sources,
+            facette: config.facette_mapping.clone(),
             ..ApiConfig::default()
         }),
         metrics,

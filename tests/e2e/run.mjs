@@ -1,6 +1,7 @@
 // The dashboard in Chromium, against a real server that watches this machine: `node tests/e2e/run.mjs [PART OF A NAME]`.
 import { Server, runAll } from "./harness.mjs";
 import "./dashboard.mjs";
+import "./graph.mjs";
 
 const server = await Server.start();
 let good = false;

@@ -45,7 +45,7 @@ export class GraphPage {
   private readonly title = h("h2", { "data-testid": "graph-title" });
   private readonly said = h("span", { class: "quiet", role: "status", "data-testid": "graph-said" });
   private readonly problem = h("div", { class: "query-error", role: "alert", hidden: true, "data-testid": "graph-error" });
-  private readonly host = h("div", { class: "plot", "data-testid": "graph-plot" });
+  private readonly host = h("div", { class: "canvas", "data-testid": "graph-plot" });
   private readonly chart: Chart;
   private readonly table = new GraphTable();
   private readonly stats = new StatsLine("graph");
@@ -86,7 +86,7 @@ export class GraphPage {
       button("graph-curl", "Copy as curl", () => void this.copy(curl(this.graphs.address, this.request()))),
       button("graph-json", "Copy as JSON", () => void this.copy(JSON.stringify(this.request(), null, 2))),
     );
-    const panel = h("section", { class: "panel wide" }, h("header", {}, this.title), this.host, h("div", { class: "graph-scroll" }, this.table.element), this.stats.element);
+    const panel = h("section", { class: "panel wide" }, h("header", {}, this.title), h("div", { class: "plot" }, this.host), h("div", { class: "graph-scroll" }, this.table.element), this.stats.element);
     this.element = h("div", { class: "board graph-page", "data-testid": "board-graph", "data-state": "loading" }, h("h1", { class: "visually-hidden" }, "Graph"), pick, how, library, this.problem, panel);
     this.origin.addEventListener("change", () => void this.attempt(this.fillSources()));
     this.sourceName.addEventListener("change", () => void this.attempt(this.fillMetrics()));

@@ -41,11 +41,14 @@ export class GraphSource {
     return { name: graph.name ?? "", groups: graph.groups ?? [], options: graph.options ?? {} };
   }
 
-  /** Stores a graph under its name, over the one that has it. */
+  /** Stores a graph under its name, over the one that has it, unless that is a template: its texts are not filled in. */
   async save(graph: Graph): Promise<string> {
     const known = (await this.graphs()).find(({ name }) => name === graph.name);
-    if (known) await this.server("PUT", `/library/graphs/${known.id}`, graph);
-    else await this.server("POST", "/library/graphs", graph);
+    if (known) {
+      const before = (await this.server("GET", `/library/graphs/${known.id}?fields=alias,description,template`)) as Record<string, unknown>;
+      if (before["template"] === true) throw new IsopointError("request", `${graph.name} is a template: choose another name`);
+      await this.server("PUT", `/library/graphs/${known.id}`, { ...before, ...graph });
+    } else await this.server("POST", "/library/graphs", graph);
     this.library = null;
     const saved = known ?? (await this.graphs()).find(({ name }) => name === graph.name);
     if (!saved) throw new IsopointError("request", "the graph was not kept");
@@ -55,9 +58,14 @@ export class GraphSource {
   /** The points of a request whose series are of these databases. */
   async points(request: PointsRequest, origins: string[]): Promise<{ answer: PointsAnswer; stats: QueryStats }> {
     if (request.id !== undefined) await this.hold();
-    await Promise.all([...new Set(origins)].map((origin) => this.source.follow(origin)));
+    await Promise.all([...new Set(origins)].map((origin) => this.follow(origin)));
     const { body, stats } = await this.page("POST", "/series/points", request);
     return { answer: body as PointsAnswer, stats };
+  }
+
+  /** A name that is no database would never be there. */
+  private async follow(origin: string): Promise<void> {
+    if ((await this.source.presence(origin)) === "here") await this.source.follow(origin);
   }
 
   private hold(): Promise<void> {

@@ -1,10 +1,13 @@
 //! `cargo xtask bench`: our figures beside a peer's, from one run on one machine.
 //!
 //! Nothing here passes or fails. Every figure is measured now: throughput by wall time of the best of some rounds, cost
-//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, ingest, wasm.
+//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, facette, ingest,
+//! wasm.
 
 #[path = "bench/engine.rs"]
 mod engine;
+#[path = "bench/facette.rs"]
+mod facette;
 #[path = "bench/ingest.rs"]
 mod ingest;
 #[path = "bench/parse.rs"]
@@ -18,7 +21,13 @@ use std::time::Instant;
 
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 4] = [("parse", parse::run), ("engine", engine::run), ("ingest", ingest::run), ("wasm", wasm::run)];
+const PARTS: [Part; 5] = [
+    ("parse", parse::run),
+    ("engine", engine::run),
+    ("facette", facette::run),
+    ("ingest", ingest::run),
+    ("wasm", wasm::run),
+];
 
 fn main() {
     let chosen: Vec<String> = std::env::args().skip(1).collect();

@@ -189,6 +189,13 @@ impl Mapping {
     }
 }
 
+/// The settings that make it.
+impl std::fmt::Display for Mapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.to_json())
+    }
+}
+
 fn parts(settings: &mut Members, name: &str) -> Result<Option<Vec<Part>>, Mistyped> {
     let Some(texts) = settings.texts(name)? else { return Ok(None) };
     let part = |text: &String| match text.as_str() {
@@ -319,7 +326,7 @@ mod tests {
     fn settings_say_which_parts() {
         let text = r#"{"source":["name","column:dc"],"metric":["column:cpu","column:*"],"glue":"/"}"#;
         let mapping = Mapping::from_json(text).unwrap();
-        assert_eq!(mapping.to_json().to_string(), text);
+        assert_eq!(mapping.to_string(), text);
         let key = SeriesKey::new("m", &[("cpu", "0"), ("dc", "x"), ("host", "h"), ("z", "1")]);
         let mut source = String::new();
         mapping.write_source(&key, &mut source);
