@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod import;
 mod metrics;
+mod ops;
 mod self_metrics;
 mod server;
 mod sync;
