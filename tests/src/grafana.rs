@@ -179,7 +179,12 @@ fn packed(request: &Value, world: &World) -> Result<Request, String> {
         |(path, query)| (path.to_owned(), query.to_owned()),
     );
     let pairs = |value: &Value| -> Vec<(String, String)> {
-        value.as_object().unwrap_or_default().iter().map(|(name, value)| (name.clone(), template::to_text(value))).collect()
+        value
+            .as_object()
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, value)| (name.clone(), template::to_text(value)))
+            .collect()
     };
     if let Some(more) = request.get("query") {
         let mark = if query.is_empty() { "" } else { "&" };

@@ -75,9 +75,9 @@ pub(crate) fn read_pairs(list: &Array) -> Option<Vec<(String, String)>> {
     Some(pairs)
 }
 
-/// The databases of both; of two with one name the first counts.
+/// The databases of both, of two with one name the first; documents are the page's own, the second's.
 pub(crate) fn both(first: &Snapshot, second: &Snapshot) -> Snapshot {
     let mut databases = Vec::clone(&first.databases);
     databases.extend(second.databases.iter().filter(|database| first.database(&database.name).is_none()).cloned());
-    Snapshot { databases: Arc::new(databases), ..Snapshot::default() }
+    Snapshot { databases: Arc::new(databases), documents: Arc::clone(&second.documents) }
 }

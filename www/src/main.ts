@@ -4,6 +4,7 @@ import { h } from "./dom";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
+import { SourcesPage } from "./sources-page";
 import { StatusBadge } from "./status";
 import { bindThemeButton, startTheme } from "./theme";
 
@@ -50,7 +51,7 @@ async function start(): Promise<void> {
 
 /** Shows what the address says; an unknown page is the first. */
 function show(source: Source, route: Route): void {
-  const name = route.page === "query" ? "query" : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
+  const name = route.page === "query" || route.page === "sources" ? route.page : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
   if (shown?.name !== name) {
     shown?.page.destroy();
     shown = { name, page: create(source, name) };
@@ -66,6 +67,7 @@ function show(source: Source, route: Route): void {
 }
 
 function create(source: Source, name: string): Page {
+  if (name === "sources") return new SourcesPage();
   const board = BOARDS.find(({ page }) => page === name);
   if (!board) return new QueryPage(source, router);
   const siblings = BOARDS.filter(({ page }) => page.split("/")[0] === name.split("/")[0]);

@@ -42,7 +42,8 @@ fn holds(wanted: &Value, got: Option<&Value>, path: &str) -> Result<(), String> 
 
 fn matcher(name: &str, argument: &Value, whole: &Value, got: Option<&Value>, path: &str) -> Result<(), String> {
     let said = got.map_or_else(|| "missing".to_owned(), Value::brief);
-    let ensure = |holds: bool| if holds { Ok(()) } else { Err(format!("{path} is {said}, wanted {name} {}", argument.brief())) };
+    let ensure =
+        |holds: bool| if holds { Ok(()) } else { Err(format!("{path} is {said}, wanted {name} {}", argument.brief())) };
     match name {
         "$absent" => return ensure(got.is_none() == argument.as_bool().unwrap_or(true)),
         "$optional" => return got.map_or(Ok(()), |got| holds(argument, Some(got), path)),
@@ -62,7 +63,9 @@ fn matcher(name: &str, argument: &Value, whole: &Value, got: Option<&Value>, pat
         }
         "$type" => {
             let kind = kind(value);
-            let is = |wanted: &Value| wanted.as_text().is_some_and(|wanted| wanted == kind || wanted == "number" && kind == "integer");
+            let is = |wanted: &Value| {
+                wanted.as_text().is_some_and(|wanted| wanted == kind || wanted == "number" && kind == "integer")
+            };
             ensure(is(argument) || list(argument).iter().any(is))
         }
         "$re" => {
@@ -80,7 +83,9 @@ fn matcher(name: &str, argument: &Value, whole: &Value, got: Option<&Value>, pat
         }
         "$mod" => {
             let parts: Vec<f64> = list(argument).iter().filter_map(Value::as_f64).collect();
-            ensure(matches!(parts.as_slice(), [by, rest] if number.is_some_and(|number| number.rem_euclid(*by) == *rest)))
+            ensure(
+                matches!(parts.as_slice(), [by, rest] if number.is_some_and(|number| number.rem_euclid(*by) == *rest)),
+            )
         }
         "$len" => {
             let len = match value {
@@ -96,9 +101,9 @@ fn matcher(name: &str, argument: &Value, whole: &Value, got: Option<&Value>, pat
                 let wanted = argument.as_list().map_or_else(|| vec![argument.clone()], <[_]>::to_vec);
                 ensure(wanted.iter().all(|part| text.contains(&to_text(part))))
             }
-            _ => list(argument).iter().try_for_each(|wanted| {
-                ensure(list(value).iter().any(|item| holds(wanted, Some(item), path).is_ok()))
-            }),
+            _ => list(argument)
+                .iter()
+                .try_for_each(|wanted| ensure(list(value).iter().any(|item| holds(wanted, Some(item), path).is_ok()))),
         },
         "$each" => list(value).iter().try_for_each(|item| holds(argument, Some(item), path)),
         "$count" => {
@@ -117,10 +122,13 @@ fn matcher(name: &str, argument: &Value, whole: &Value, got: Option<&Value>, pat
         "$increasing" => {
             let step = argument.as_f64().unwrap_or(0.0);
             let numbers: Vec<f64> = list(value).iter().filter_map(Value::as_f64).collect();
-            ensure(numbers.windows(2).all(|pair| if step == 0.0 { pair[1] > pair[0] } else { pair[1] - pair[0] == step }))
+            ensure(
+                numbers.windows(2).all(|pair| if step == 0.0 { pair[1] > pair[0] } else { pair[1] - pair[0] == step }),
+            )
         }
         "$keys" => {
-            let mut keys: Vec<String> = value.as_object().unwrap_or_default().iter().map(|(key, _)| key.clone()).collect();
+            let mut keys: Vec<String> =
+                value.as_object().unwrap_or_default().iter().map(|(key, _)| key.clone()).collect();
             let mut wanted: Vec<String> = list(argument).iter().map(to_text).collect();
             keys.sort();
             wanted.sort();

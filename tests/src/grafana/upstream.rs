@@ -140,11 +140,15 @@ fn route(request: &Value) -> Reply {
         return json(200, format!("{{\"slow\":{millis}}}"));
     }
     match path {
-        "/setcookie" => (200, JSON, vec![("Set-Cookie", "sid=upstream; Path=/"), ("X-Keep", "kept")], b"{\"ok\":true}".to_vec()),
+        "/setcookie" => {
+            (200, JSON, vec![("Set-Cookie", "sid=upstream; Path=/"), ("X-Keep", "kept")], b"{\"ok\":true}".to_vec())
+        }
         "/text" => (200, "text/plain; charset=utf-8", vec![], b"plain upstream text\n".to_vec()),
         "/big" => (200, "application/octet-stream", vec![], "0123456789abcdef".repeat(65_536).into_bytes()),
         "/gzip" => (200, JSON, vec![("Content-Encoding", "gzip")], crate::http::gzip(b"{\"zipped\":true}")),
-        "/stream" => (200, "text/plain", vec![], (0..5).map(|at| format!("line {at}\n")).collect::<String>().into_bytes()),
+        "/stream" => {
+            (200, "text/plain", vec![], (0..5).map(|at| format!("line {at}\n")).collect::<String>().into_bytes())
+        }
         "/influx/query" => influx(request),
         "/influxauth/query" => {
             let sent = request.get("headers").and_then(|headers| headers.get("authorization")?.as_text());
@@ -222,13 +226,18 @@ fn prometheus(request: &Value, endpoint: &str) -> Reply {
                 }
                 _ => {
                     let one = |job: &str, value: &'static str| {
-                        format!("{{\"metric\":{{\"__name__\":\"up\",\"job\":\"{job}\"}},\"values\":[{}]}}", values(&|_| value, 11_000))
+                        format!(
+                            "{{\"metric\":{{\"__name__\":\"up\",\"job\":\"{job}\"}},\"values\":[{}]}}",
+                            values(&|_| value, 11_000)
+                        )
                     };
                     result("matrix", &format!("[{},{}]", one("a", "1"), one("b", "0")))
                 }
             }
         }
-        "query" if matches!(expr.replace(' ', "").as_str(), "1+1" | "scalar(2)") => result("scalar", "[1600000000,\"2\"]"),
+        "query" if matches!(expr.replace(' ', "").as_str(), "1+1" | "scalar(2)") => {
+            result("scalar", "[1600000000,\"2\"]")
+        }
         "query" => result("vector", "[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"value\":[1600000000,\"1\"]}]"),
         "labels" => data("[\"__name__\",\"job\"]".into()),
         "series" => data("[{\"__name__\":\"up\",\"job\":\"a\"}]".into()),
