@@ -5,6 +5,7 @@ import { GraphPage } from "./graph-page";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
+import { SourcesPage } from "./sources-page";
 import { StatusBadge } from "./status";
 import { bindThemeButton, startTheme } from "./theme";
 
@@ -15,7 +16,7 @@ interface Page {
 }
 
 /** Pages that are no boards. */
-const OTHERS = ["graph", "query"];
+const OTHERS = ["graph", "query", "sources"];
 
 startTheme();
 bindThemeButton(byId("theme"));
@@ -71,6 +72,7 @@ function show(source: Source, route: Route): void {
 
 function create(source: Source, name: string): Page {
   if (name === "graph") return new GraphPage(source);
+  if (name === "sources") return new SourcesPage();
   const board = BOARDS.find(({ page }) => page === name);
   if (!board) return new QueryPage(source, router);
   const siblings = BOARDS.filter(({ page }) => page.split("/")[0] === name.split("/")[0]);

@@ -38,6 +38,9 @@ mod times;
 mod url;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use super::errand::ErrandError;
 use super::route::{Privilege, Route, Surface};
 use super::sealer::Sealer;

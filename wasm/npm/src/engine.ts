@@ -20,6 +20,11 @@ import type {
 const CACHE_BYTES = 128 << 20;
 const FETCH_BUDGET = 64 << 20;
 
+/** The paths that {@link EngineBase.fetch} answers in the page. */
+const SERVED = new Set(["/query", "/api/v1/query", "/api/ds/query", "/api/v1/series/points"]);
+/** As it was when the package was loaded: it may be replaced by the engine's own. */
+const network: typeof fetch = globalThis.fetch.bind(globalThis);
+
 /** How calls reach a host: in this thread or through a Worker. */
 interface Port {
   call(method: Method, args: unknown[], signal?: AbortSignal): Promise<unknown>;
@@ -105,6 +110,29 @@ export abstract class EngineBase {
   exchange(request: ApiRequest, { signal, now }: { signal?: AbortSignal; now?: number } = {}): Promise<ApiResponse> {
     return this.call("exchange", [request, now], signal) as Promise<ApiResponse>;
   }
+
+  /**
+   * `fetch` for code that was written against a server: requests for `/query`, `/api/v1/query`, `/api/ds/query` and
+   * `/api/v1/series/points`, whatever their host, are answered in this page, all others by the network. So is what the page
+   * knows nothing of: a data source that was not made here, an API that needs another server.
+   *
+   * ```ts
+   * globalThis.fetch = engine.fetch;
+   * ```
+   */
+  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const given = input instanceof Request ? input : null;
+    const url = new URL(given?.url ?? String(input), globalThis.location?.href ?? "http://localhost");
+    if (!SERVED.has(url.pathname)) return network(input, init);
+    const request = given ? new Request(given.clone(), init) : new Request(url, init);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const call = { method: request.method, url: url.pathname + url.search, headers: Object.fromEntries(request.headers), body };
+    const answer = await this.exchange(call, { signal: request.signal });
+    const elsewhere = url.pathname === "/api/ds/query" && (answer.status === 404 || answer.status === 501);
+    if (elsewhere) return network(input, init);
+    const empty = answer.status === 204 || answer.status === 304 || request.method === "HEAD";
+    return new Response(empty ? null : (answer.body as BodyInit), { status: answer.status, headers: answer.headers });
+  };
 
   /** Fetches the columns that a query reads, so that zooming into it asks the network for nothing. */
   prefetch(text: string, { signal, ...options }: QueryOptions = {}): Promise<PrefetchResult> {

@@ -74,6 +74,22 @@ test("a write says what it kept and what not", async () => {
   engine.close();
 });
 
+test("fetch answers the server's paths in the page, Grafana's frames too", async () => {
+  const engine = await opened("m,host=a v=1.5 1000000000\nm,host=a v=2 2000000000");
+  const query = await engine.fetch("http://any.host/query?db=d&epoch=ms&q=SELECT+v+FROM+m");
+  assert.deepEqual((await query.json()).results[0].series[0].values, [[1000, 1.5], [2000, 2]]);
+  const source = { name: "here", type: "influxdb", access: "proxy", url: "local://", uid: "here", jsonData: { dbName: "d" } };
+  const made = await engine.exchange({ method: "POST", url: "/api/datasources", body: JSON.stringify(source) });
+  assert.equal(made.status, 200);
+  const body = JSON.stringify({ from: "0", to: "5000", queries: [{ refId: "A", datasource: { uid: "here" }, rawQuery: true, query: "SELECT v FROM m WHERE $timeFilter GROUP BY host" }] });
+  const frames = await engine.fetch("/api/ds/query", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  assert.equal(frames.status, 200);
+  const [frame] = (await frames.json()).results.A.frames;
+  assert.deepEqual(frame.data.values, [[1000, 2000], [1.5, 2]]);
+  assert.deepEqual(frame.schema.fields[1].labels, { host: "a" });
+  engine.close();
+});
+
 test("exchange answers as the server would", async () => {
   const engine = await opened("m v=1 1");
   const ping = await engine.exchange({ method: "GET", url: "/ping" });
