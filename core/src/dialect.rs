@@ -10,3 +10,4 @@ pub mod form;
 pub mod influx;
 pub mod json;
 pub mod route;
+pub mod running;

@@ -3,6 +3,7 @@
 use crate::config::{Config, Settings};
 use crate::import::{self, ImportArgs};
 use crate::server;
+use crate::shell::{self, QueryArgs};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +44,11 @@ enum Command {
         #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Ask a running server in InfluxQL
+    ///
+    /// At a terminal it prompts, completes with Tab and remembers what was typed. In scripts, -e or standard input has the
+    /// statements; the first that fails ends it with exit code 1.
+    Query(QueryArgs),
     /// Send files of points to a running server
     ///
     /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
@@ -64,6 +70,7 @@ pub(crate) fn run() -> ExitCode {
             Ok(config) => server::serve(config),
             Err(error) => usage(&error),
         },
+        Command::Query(args) => shell::run(args),
         Command::Import(args) => import::run(&args),
         Command::Config { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => {

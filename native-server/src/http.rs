@@ -3,6 +3,7 @@
 
 use crate::assets;
 use crate::drive::{Answer, Driver};
+use crate::facts::{Counters, Watch};
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::metrics::Metrics;
@@ -17,10 +18,14 @@ use isopoint_core::auth::{LoginError, Rights};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
 use isopoint_core::dialect::{form, route};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// Seconds of a `/debug/requests`.
+const LONGEST_WATCH: u64 = 6 * 3600;
 
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
 
@@ -33,19 +38,23 @@ pub(crate) struct Service {
     pub max_body: u64,
     pub timeout: Duration,
     pub requests: AtomicU64,
+    pub counters: Arc<Counters>,
+    pub watch: Watch,
 }
 
 impl Service {
     /// Answers one request; never fails: what goes wrong is an answer too.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        self.counters.begin(&path);
         let response = match self.own(&parts.method, &parts.uri, &parts.headers).await {
             Some(response) => response,
-            None => self.exchange(parts, body).await,
+            None => self.exchange(parts, body, peer).await,
         };
         self.metrics.request(&path, response.status().as_u16(), began.elapsed());
+        self.counters.end(&path, response.status().as_u16(), began.elapsed());
         tracing::debug!(%method, path, status = response.status().as_u16(), micros = began.elapsed().as_micros() as u64, "request");
         response
     }
@@ -65,6 +74,12 @@ impl Service {
         if path == "/metrics" {
             let text = self.metrics.text(&self.host);
             return Some(plain(StatusCode::OK, "text/plain; version=0.0.4", text));
+        }
+        if path == "/debug/requests" {
+            let seconds = form::pairs(uri.query().unwrap_or_default().as_bytes()).find(|(name, _)| name == "seconds");
+            let seconds = seconds.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(10).min(LONGEST_WATCH);
+            let text = self.watch.watch(Duration::from_secs(seconds)).await;
+            return Some(plain(StatusCode::OK, "application/json", text));
         }
         if path == "/health"
             && let Some(why) = self.host.poisoned()
@@ -146,7 +161,7 @@ impl Service {
         }
     }
 
-    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
+    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
         let head = |body: Bytes| self.request(&parts.method, &parts.uri, &parts.headers, body);
         let body = match self.body(&parts.headers, body).await {
             Ok(body) => body,
@@ -157,7 +172,10 @@ impl Service {
                 return self.run(exchange, &parts.headers).await;
             }
         };
-        self.run(route::open(head(body), self.host.snapshot(), &self.api), &parts.headers).await
+        self.counters.body(parts.uri.path(), body.len());
+        let request = head(body);
+        self.watch.saw(&request, peer);
+        self.run(route::open(request, self.host.snapshot(), &self.api), &parts.headers).await
     }
 
     async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {

@@ -3,7 +3,9 @@
 mod assets;
 mod cli;
 mod config;
+mod continuous;
 mod drive;
+mod facts;
 mod gzip;
 mod host;
 mod http;
@@ -11,6 +13,8 @@ mod import;
 mod metrics;
 mod self_metrics;
 mod server;
+mod shell;
+mod subscribers;
 mod sync;
 mod vault;
 

@@ -2,7 +2,9 @@
 
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::continuous;
 use crate::drive::Driver;
+use crate::facts::{Counters, Facts, Watch};
 use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
 use crate::metrics::Metrics;
@@ -91,11 +93,25 @@ async fn run(config: Config) -> Exit {
         eprintln!("isopoint: cannot make the administrator: {error}");
         return Exit::Failed;
     }
+    let counters = Arc::new(Counters::default());
+    let facts = Facts::new(Arc::clone(&host), Arc::clone(&counters), address.to_string());
+    let api = Arc::new(ApiConfig {
+        limits,
+        authentication: config.auth,
+        vault: Some(vault),
+        facts: Some(Arc::new(facts)),
+        ..ApiConfig::default()
+    });
+    let driver = Driver::new(Arc::clone(&host), Arc::clone(&counters), timeout);
+    let scheduler = continuous::run(Arc::clone(&host), driver.clone(), Arc::clone(&api), Arc::clone(&counters));
+    let scheduler = tokio::spawn(scheduler);
     let service = Arc::new(Service {
         host: Arc::clone(&host),
-        driver: Driver::new(Arc::clone(&host), timeout),
-        api: Arc::new(ApiConfig { limits, authentication: config.auth, vault: Some(vault), ..ApiConfig::default() }),
+        driver,
+        api,
         metrics,
+        counters,
+        watch: Watch::default(),
         max_body: config.max_body_size,
         timeout,
         requests: AtomicU64::new(0),
@@ -103,6 +119,7 @@ async fn run(config: Config) -> Exit {
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
     println!("listening on http://{address}");
     accept(listener, service).await;
+    scheduler.abort();
     if let Some(collector) = collector {
         collector.abort();
     }
@@ -131,6 +148,7 @@ async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)>
 fn limits(config: &Config) -> Limits {
     Limits {
         query_memory: config.memory_limit / 4,
+        max_concurrent_queries: config.max_concurrent_queries,
         max_row_limit: config.max_row_limit,
         max_select_series: config.max_select_series,
         max_select_buckets: config.max_select_buckets,
@@ -148,9 +166,9 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
             place = Arc::clone(&places).acquire_owned() => place,
             () = &mut stop => break,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to close.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -166,7 +184,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
         builder.timer(TokioTimer::new()).header_read_timeout(service.timeout).half_close(true);
         let answer = service_fn(move |request| {
             let service = Arc::clone(&service);
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+            async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {

@@ -24,6 +24,8 @@ pub(super) struct Part {
     pub(super) times: Option<Vec<i64>>,
     /// Of equal length, and as long as `times`.
     pub(super) values: Vec<Column>,
+    /// A last column whose cells are lists of texts.
+    pub(super) lists: Option<Vec<Vec<String>>>,
 }
 
 impl Part {
@@ -183,9 +185,6 @@ impl Answer {
         self.statement = statement;
         self.messages = messages;
         self.series_apart = false;
-        if self.chunk.is_none() {
-            self.open_result();
-        }
     }
 
     /// From here on each series of the statement is a result of its own when chunked (`SHOW TAG KEYS`).
@@ -235,6 +234,10 @@ impl Answer {
         self.close_series(false);
         if self.chunk.is_some() && self.result && error.is_some() {
             self.close_result(false, None);
+        }
+        if error.is_some() && !self.result {
+            // What failed is not warned about.
+            self.messages.clear();
         }
         self.open_result();
         self.close_result(false, error);

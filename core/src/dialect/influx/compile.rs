@@ -27,7 +27,7 @@ use std::sync::Arc;
 use time::Interval;
 
 pub(super) use expr::regex as pattern;
-pub(super) use time::{Bounds, split};
+pub(super) use time::{Bounds, interval, split};
 
 /// A plan and the names of the columns of its frames, that of the time first.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Co
         Some(condition) => split(condition, context.now, &mut bounds)?,
         None => None,
     };
-    let interval = time::interval(&select.dimensions, context.now)?;
+    let interval = interval(&select.dimensions, context.now)?;
     let shape = fields::check(select, interval.is_some())?;
     if interval.is_some() && bounds.max.is_none() {
         bounds.max = Some(context.now.nanos());

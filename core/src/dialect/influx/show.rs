@@ -8,6 +8,7 @@ use super::ast::{
 };
 use super::compile::{Bounds, pattern, split};
 use super::error::StatementError;
+use super::line_protocol::key_text;
 use super::query::{Context, Work};
 use crate::auth::Rights;
 use crate::index::MeasurementIndex;
@@ -43,20 +44,10 @@ const fn kind(statement: &Statement) -> &'static str {
         Statement::Explain { .. } => "EXPLAIN",
         Statement::Delete { .. } => "DELETE",
         Statement::DropSeries { .. } => "DROP SERIES",
-        Statement::KillQuery { .. } => "KILL QUERY",
-        Statement::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
-        Statement::ShowDiagnostics { .. } => "SHOW DIAGNOSTICS",
-        Statement::ShowQueries => "SHOW QUERIES",
         Statement::ShowShardGroups => "SHOW SHARD GROUPS",
         Statement::ShowShards => "SHOW SHARDS",
-        Statement::ShowStats { .. } => "SHOW STATS",
-        Statement::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
-        Statement::CreateContinuousQuery(_) => "CREATE CONTINUOUS QUERY",
-        Statement::CreateSubscription { .. } => "CREATE SUBSCRIPTION",
-        Statement::DropContinuousQuery { .. } => "DROP CONTINUOUS QUERY",
         Statement::DropMeasurement { .. } => "DROP MEASUREMENT",
         Statement::DropShard { .. } => "DROP SHARD",
-        Statement::DropSubscription { .. } => "DROP SUBSCRIPTION",
         _ => "this statement",
     }
 }
@@ -190,7 +181,10 @@ impl<'a> Request<'a> {
 
     fn series(&self) -> Result<Vec<Part>, StatementError> {
         let selected = self.selected()?;
-        let keys = selected.iter().flat_map(|(_, index)| self.kept(index)).map(key_text);
+        let keys = selected
+            .iter()
+            .flat_map(|(_, index)| self.kept(index))
+            .map(|key| String::from_utf8(key_text(key)).expect("it is made of texts"));
         Ok(some(owned_texts("", ["key"], self.page(keys).map(|key| [key]))).into_iter().collect())
     }
 
@@ -383,27 +377,6 @@ fn one_count(column_name: &str, count: usize) -> Work {
     Work::Parts { parts: vec![part], apart: false }
 }
 
-/// `measurement,key=value,…` with the escapes of line protocol.
-fn key_text(key: &SeriesKey) -> String {
-    let mut text = String::new();
-    let mut escaped = |part: &str, special: &[char]| {
-        for char in part.chars() {
-            if special.contains(&char) {
-                text.push('\\');
-            }
-            text.push(char);
-        }
-    };
-    escaped(&key.measurement(), &[',', ' ']);
-    for (name, value) in key.tags() {
-        escaped(",", &[]);
-        escaped(&name, &[',', '=', ' ']);
-        escaped("=", &[]);
-        escaped(&value, &[',', '=', ' ']);
-    }
-    text
-}
-
 /// A duration as Go prints it: `168h0m0s`, `1h30m0s`, `0s`.
 fn go_duration(nanos: i64) -> String {
     let (hours, rest) = (nanos / NANOS_PER_HOUR, nanos % NANOS_PER_HOUR);
@@ -424,11 +397,5 @@ mod tests {
     fn durations_print_as_go_prints_them() {
         let hours = |hours| go_duration(hours * NANOS_PER_HOUR);
         assert_eq!([hours(0), hours(168), go_duration(90 * NANOS_PER_MINUTE)], ["0s", "168h0m0s", "1h30m0s"]);
-    }
-
-    #[test]
-    fn keys_print_as_line_protocol() {
-        let key = SeriesKey::new("t 7,x", &[("k=2", "a=b"), ("ta g", "v,1")]);
-        assert_eq!(key_text(&key), r"t\ 7\,x,k\=2=a\=b,ta\ g=v\,1");
     }
 }

@@ -462,7 +462,7 @@ fn what_influxdb_refuses_is_refused_in_its_words() {
         ("SELECT f FROM _series", &error("unable to use system source '_series': use SHOW SERIES instead")),
         ("SELECT median(f) FROM m", &error("median() is not supported yet")),
         ("SELECT f FROM (SELECT f FROM m)", &error("a subquery is not supported yet")),
-        ("SHOW QUERIES", &error("SHOW QUERIES is not supported yet")),
+        ("KILL QUERY 99", &error("no such query id: 99")),
     ]);
 }
 

@@ -258,9 +258,9 @@ fn whole_seconds(nanos: i128) -> String {
 
 /// `GROUP BY time(width, offset)`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interval {
-    pub(super) width: i64,
-    pub(super) offset: i64,
+pub(in super::super) struct Interval {
+    pub(in super::super) width: i64,
+    pub(in super::super) offset: i64,
 }
 
 impl Interval {
@@ -272,7 +272,7 @@ impl Interval {
 }
 
 /// Checks the dimensions and reads the buckets out of them. A width of nothing or less means no buckets.
-pub(super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
+pub(in super::super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
     let fixed = |text| Err(StatementError::Fixed(text));
     let mut interval: Option<Interval> = None;
     for dimension in dimensions {
