@@ -23,18 +23,23 @@ mod first_rows;
 pub mod fold;
 mod gaps;
 mod group;
+mod join;
 mod limit;
 mod load;
 mod map;
 mod merge;
 mod needs;
+mod reduce;
 mod sample;
 mod scan;
+mod sort;
 mod table;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod transform;
 mod union;
+mod walk;
 
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

@@ -11,6 +11,7 @@ mod host;
 mod http;
 mod import;
 mod metrics;
+mod ops;
 mod self_metrics;
 mod server;
 mod shell;

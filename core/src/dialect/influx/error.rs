@@ -105,6 +105,9 @@ pub(super) enum StatementError {
     /// A text that InfluxDB prints as it is.
     #[error("{0}")]
     Fixed(&'static str),
+    /// The same, with what it says of the statement.
+    #[error("{0}")]
+    Words(String),
     /// Part of the language that is not built.
     #[error("{0} is not supported yet")]
     Unsupported(String),
@@ -163,7 +166,7 @@ pub(super) enum StatementError {
 impl From<QueryError> for StatementError {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Argument { function, field_type } => Self::Argument { function: function.name(), field_type },
+            QueryError::Argument { function, field_type } => Self::Argument { function, field_type },
             other => Self::Query(other),
         }
     }

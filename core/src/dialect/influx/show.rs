@@ -1,6 +1,7 @@
 //! SHOW: answers from the catalog and the index, without reading a point.
 
 mod tags;
+mod within;
 
 use super::answer::Part;
 use super::ast::{
@@ -11,12 +12,12 @@ use super::error::StatementError;
 use super::line_protocol::key_text;
 use super::query::{Context, Work};
 use crate::auth::Rights;
-use crate::index::MeasurementIndex;
+use crate::index::{MeasurementIndex, SeriesId};
 use crate::model::{Column, SeriesKey};
 use crate::order::sort_dedup;
 use crate::sorted::SortedSet;
 use crate::store::snapshot::{Database, Policy};
-use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC};
+use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC, TimeRange};
 use crate::value::{FieldType, Value};
 use std::sync::Arc;
 use tags::TagCondition;
@@ -103,7 +104,8 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
         return Err(StatementError::Fixed("SHOW MEASUREMENTS doesn't support time in WHERE clause"));
     }
     let condition = condition.as_ref().map(TagCondition::new).transpose()?;
-    let request = Request { show, database, context, condition };
+    let range = (bounds != Bounds::default()).then(|| bounds.range());
+    let request = Request { show, database, context, condition, range };
     let parts = match show.what {
         Schema::Measurements => return request.measurements(),
         Schema::FieldKeys => request.fields()?,
@@ -120,6 +122,8 @@ struct Request<'a> {
     database: &'a Arc<Database>,
     context: &'a Context<'a>,
     condition: Option<TagCondition>,
+    /// Series without a point in it are not there.
+    range: Option<TimeRange>,
 }
 
 impl<'a> Request<'a> {
@@ -146,10 +150,12 @@ impl<'a> Request<'a> {
 
     /// The series of a measurement that WHERE keeps.
     fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> impl Iterator<Item = &'b SeriesKey> {
-        index.series().map(|(_, key)| key).filter(|key| match &self.condition {
-            Some(condition) => condition.holds(key),
-            None => true,
-        })
+        index.series().filter(|(id, key)| self.keeps(*id, key)).map(|(_, key)| key)
+    }
+
+    fn keeps(&self, series: SeriesId, key: &SeriesKey) -> bool {
+        let holds = self.condition.as_ref().is_none_or(|condition| condition.holds(key));
+        holds && self.range.is_none_or(|range| within::has_points(self.database, series, range))
     }
 
     fn measurements(&self) -> Result<Work, StatementError> {
@@ -199,8 +205,8 @@ impl<'a> Request<'a> {
                     rows.push((key.to_owned(), if values { value.to_owned() } else { String::new() }));
                 }
             };
-            match &self.condition {
-                None => {
+            match (&self.condition, self.range) {
+                (None, None) => {
                     for key in index.tag_keys() {
                         if values {
                             index.tag_values(key).for_each(|value| add(key, value));
@@ -209,7 +215,7 @@ impl<'a> Request<'a> {
                         }
                     }
                 }
-                Some(_) => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
+                _ => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
             }
             sort_dedup(&mut rows);
             if self.show.cardinality.is_some() {
