@@ -13,4 +13,5 @@ pub mod influx;
 pub mod json;
 pub mod language;
 pub mod route;
+pub mod running;
 pub mod sealer;

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-/// Bounds on what one request may cost. Zero means "no limit" for the four that InfluxDB names (`max_select_*`,
-/// `max_row_limit`); the others always hold.
+/// Bounds on what one request may cost. Zero means "no limit" for those that InfluxDB names (`max_select_*`,
+/// `max_concurrent_queries`, `max_row_limit`); the others always hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes a query may hold at once: groups × buckets × functions, decoded columns, kept points.
@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_select_series: u64,
     pub max_select_buckets: u64,
     pub max_select_points: u64,
+    /// Requests for data answered at once, 0 for as many as come.
+    pub max_concurrent_queries: u64,
     /// Rows of an unchunked InfluxQL answer.
     pub max_row_limit: u64,
     /// `sample` of a Facette request, and the points of one raw series.
@@ -38,6 +40,7 @@ impl Default for Limits {
             max_select_series: 0,
             max_select_buckets: 0,
             max_select_points: 0,
+            max_concurrent_queries: 0,
             max_row_limit: 0,
             max_sample: 100_000,
             max_total_samples: 10_000_000,

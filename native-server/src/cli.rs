@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Settings};
 use crate::import::{self, ImportArgs};
+use crate::shell::{self, QueryArgs};
 use crate::{ops, server};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -43,6 +44,11 @@ enum Command {
         #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Ask a running server in InfluxQL
+    ///
+    /// At a terminal it prompts, completes with Tab and remembers what was typed. In scripts, -e or standard input has the
+    /// statements; the first that fails ends it with exit code 1.
+    Query(QueryArgs),
     /// Send files of points to a running server
     ///
     /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
@@ -93,6 +99,7 @@ pub(crate) fn run() -> ExitCode {
             Ok(config) => server::rotate_key(&config),
             Err(error) => usage(&error),
         },
+        Command::Query(args) => shell::run(args),
         Command::Import(args) => import::run(&args),
         Command::Backup(args) => ops::backup(&args),
         Command::Restore(args) => ops::restore(&args),

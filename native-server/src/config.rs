@@ -61,6 +61,9 @@ pub(crate) struct Settings {
     /// Largest request body as sent; unpacked from gzip it may be 256 MiB, or this if that is more [default: 25000000]
     #[arg(long, env = "ISOPOINT_MAX_BODY_SIZE", value_name = "BYTES")]
     pub max_body_size: Option<ByteSize>,
+    /// InfluxDB queries answered at once, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_MAX_CONCURRENT_QUERIES", value_name = "N")]
+    pub max_concurrent_queries: Option<u64>,
     /// Rows an InfluxQL answer may have, 0 for no limit [default: 0]
     #[arg(long, env = "ISOPOINT_MAX_ROW_LIMIT", value_name = "N")]
     pub max_row_limit: Option<u64>,
@@ -99,6 +102,7 @@ pub(crate) struct Config {
     pub secret_key_file: PathBuf,
     pub memory_limit: u64,
     pub max_body_size: u64,
+    pub max_concurrent_queries: u64,
     pub max_row_limit: u64,
     pub max_select_series: u64,
     pub max_select_buckets: u64,
@@ -190,6 +194,7 @@ impl Settings {
             secret_key_file: self.secret_key_file.or(other.secret_key_file),
             memory_limit: self.memory_limit.or(other.memory_limit),
             max_body_size: self.max_body_size.or(other.max_body_size),
+            max_concurrent_queries: self.max_concurrent_queries.or(other.max_concurrent_queries),
             max_row_limit: self.max_row_limit.or(other.max_row_limit),
             max_select_series: self.max_select_series.or(other.max_select_series),
             max_select_buckets: self.max_select_buckets.or(other.max_select_buckets),
@@ -228,6 +233,7 @@ impl Config {
             admin_password: Secret(settings.admin_password.filter(|password| !password.is_empty())),
             memory_limit: settings.memory_limit.map_or(1 << 30, |size| size.0),
             max_body_size: settings.max_body_size.map_or(25_000_000, |size| size.0),
+            max_concurrent_queries: settings.max_concurrent_queries.unwrap_or(0),
             max_row_limit: settings.max_row_limit.unwrap_or(0),
             max_select_series: settings.max_select_series.unwrap_or(0),
             max_select_buckets: settings.max_select_buckets.unwrap_or(0),
@@ -271,6 +277,7 @@ impl fmt::Display for Config {
         writeln!(f, "secret-key-file = {:?}", self.secret_key_file.display().to_string())?;
         writeln!(f, "memory-limit = {}", self.memory_limit)?;
         writeln!(f, "max-body-size = {}", self.max_body_size)?;
+        writeln!(f, "max-concurrent-queries = {}", self.max_concurrent_queries)?;
         writeln!(f, "max-row-limit = {}", self.max_row_limit)?;
         writeln!(f, "max-select-series = {}", self.max_select_series)?;
         writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;

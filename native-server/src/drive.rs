@@ -1,7 +1,9 @@
 //! Turns an exchange until it is done: reads what it needs, stores what it writes, streams what it says.
 
+use crate::facts::Counters;
 use crate::grafana::client::Caller;
 use crate::host::Host;
+use crate::subscribers::{Copies, Subscribers};
 use bytes::Bytes;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
@@ -13,6 +15,8 @@ use tokio::task::JoinSet;
 
 /// Answers in progress at once; the rest wait their turn. Each holds at most a few chunks and its query's memory.
 const AT_ONCE: usize = 32;
+/// How long an exchange whose time is over may take to say so.
+const GRACE: Duration = Duration::from_secs(2);
 /// Chunks between the engine and a slow client.
 const AHEAD: usize = 4;
 
@@ -23,6 +27,8 @@ pub(crate) struct Driver {
     caller: Caller,
     places: Arc<Semaphore>,
     deadline: Duration,
+    subscribers: Arc<Subscribers>,
+    counters: Arc<Counters>,
 }
 
 /// A begun answer: its head, and where its chunks come from.
@@ -32,8 +38,9 @@ pub(crate) struct Answer {
 }
 
 impl Driver {
-    pub(crate) fn new(host: Arc<Host>, caller: Caller, deadline: Duration) -> Self {
-        Self { host, caller, places: Arc::new(Semaphore::new(AT_ONCE)), deadline }
+    pub(crate) fn new(host: Arc<Host>, caller: Caller, counters: Arc<Counters>, deadline: Duration) -> Self {
+        let subscribers = Subscribers::new(Arc::clone(&counters));
+        Self { host, caller, places: Arc::new(Semaphore::new(AT_ONCE)), deadline, subscribers, counters }
     }
 
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
@@ -63,10 +70,17 @@ impl Driver {
                     let _ = head.take()?.send(known);
                 }
                 // The client has gone: dropping the exchange cancels it.
-                Turn::Chunk(bytes) => body.send(bytes).await.ok()?,
+                Turn::Chunk(bytes) => {
+                    self.counters.sent(bytes.len());
+                    body.send(bytes).await.ok()?;
+                }
                 Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
                 Turn::Write { database, policy, batch } => {
+                    let copies = Copies::of(&self.host.snapshot(), &database, policy.as_deref(), &batch);
                     let outcome = self.host.write(database, policy, batch).await;
+                    if let (Ok(_), Some(copies)) = (&outcome, &copies) {
+                        self.subscribers.send(copies);
+                    }
                     exchange.wrote(outcome, self.host.snapshot());
                 }
                 Turn::Command(command) => {
@@ -83,7 +97,8 @@ impl Driver {
                     place = Some(self.places.acquire().await.ok()?);
                     exchange.told(told);
                 }
-                Turn::Yield if body.is_closed() || began.elapsed() > self.deadline => return None,
+                Turn::Yield if body.is_closed() || began.elapsed() > self.deadline + GRACE => return None,
+                Turn::Yield if began.elapsed() > self.deadline => exchange.expire(),
                 Turn::Yield => {}
                 Turn::Done(stats) => return Some(stats),
             }

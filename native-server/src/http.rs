@@ -3,6 +3,7 @@
 
 use crate::assets;
 use crate::drive::{Answer, Driver};
+use crate::facts::{Counters, Watch};
 use crate::grafana::client::Caller;
 use crate::grafana::proxy;
 use crate::gzip;
@@ -20,11 +21,14 @@ use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
 use isopoint_core::dialect::grafana::proxy::is_proxy;
 use isopoint_core::dialect::{form, route};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// Seconds of a `/debug/requests`.
+const LONGEST_WATCH: u64 = 6 * 3600;
 
 /// An error breaks the connection off, so that nobody takes the answer for whole.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
@@ -40,6 +44,8 @@ pub(crate) struct Service {
     pub requests: AtomicU64,
     /// Calls data sources.
     pub caller: Caller,
+    pub counters: Arc<Counters>,
+    pub watch: Watch,
 }
 
 impl Service {
@@ -48,12 +54,14 @@ impl Service {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        self.counters.begin(&path);
         let response = match self.own(&parts.method, &parts.uri, &parts.headers).await {
             Some(response) => response,
             None if is_proxy(&path) => proxy::answer(self, parts, body, peer).await,
-            None => self.exchange(parts, body).await,
+            None => self.exchange(parts, body, peer.ip()).await,
         };
         self.metrics.request(&path, response.status().as_u16(), began.elapsed());
+        self.counters.end(&path, response.status().as_u16(), began.elapsed());
         tracing::debug!(%method, path, status = response.status().as_u16(), micros = began.elapsed().as_micros() as u64, "request");
         response
     }
@@ -73,6 +81,12 @@ impl Service {
         if path == "/metrics" {
             let text = self.metrics.text(&self.host);
             return Some(plain(StatusCode::OK, "text/plain; version=0.0.4", text));
+        }
+        if path == "/debug/requests" {
+            let seconds = form::pairs(uri.query().unwrap_or_default().as_bytes()).find(|(name, _)| name == "seconds");
+            let seconds = seconds.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(10).min(LONGEST_WATCH);
+            let text = self.watch.watch(Duration::from_secs(seconds)).await;
+            return Some(plain(StatusCode::OK, "application/json", text));
         }
         if path == "/health"
             && let Some(why) = self.host.poisoned()
@@ -154,9 +168,9 @@ impl Service {
         }
     }
 
-    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
+    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
         let head = |body: Bytes| self.request(&parts.method, &parts.uri, &parts.headers, body);
-        let body = match self.body(&parts.headers, body).await {
+        let body = match self.body(parts.uri.path(), &parts.headers, body).await {
             Ok(body) => body,
             Err(refusal) => {
                 let request = head(Bytes::new());
@@ -165,7 +179,10 @@ impl Service {
                 return self.run(exchange, &parts.headers).await;
             }
         };
-        self.run(route::open(head(body), self.host.snapshot(), &self.api), &parts.headers).await
+        self.counters.body(parts.uri.path(), body.len());
+        let request = head(body);
+        self.watch.saw(&request, peer);
+        self.run(route::open(request, self.host.snapshot(), &self.api), &parts.headers).await
     }
 
     pub(crate) async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {
@@ -181,7 +198,7 @@ impl Service {
     }
 
     /// The whole body, unpacked, within the limit and in time.
-    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefusal> {
+    async fn body(&self, path: &str, headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefusal> {
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > self.max_body) {
             return Err(BodyRefusal::TooLarge);
@@ -195,6 +212,10 @@ impl Service {
             Ok(Ok(body)) => body.to_bytes(),
         };
         if headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+            return Ok(packed);
+        }
+        // Clients that pack say so of requests without a body too; only where points are due is that an error.
+        if packed.is_empty() && !path.ends_with("/write") {
             return Ok(packed);
         }
         let limit = self.max_body.max(gzip::LARGEST_BODY);

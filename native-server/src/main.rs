@@ -3,7 +3,9 @@
 mod assets;
 mod cli;
 mod config;
+mod continuous;
 mod drive;
+mod facts;
 mod grafana;
 mod gzip;
 mod host;
@@ -13,6 +15,8 @@ mod metrics;
 mod ops;
 mod self_metrics;
 mod server;
+mod shell;
+mod subscribers;
 mod sync;
 mod vault;
 

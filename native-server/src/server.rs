@@ -2,7 +2,9 @@
 
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::continuous;
 use crate::drive::Driver;
+use crate::facts::{Counters, Facts, Watch};
 use crate::grafana::client::{AddressRule, Caller};
 use crate::grafana::{provisioning, secrets};
 use crate::host::{Host, HostConfig, clock};
@@ -114,20 +116,29 @@ async fn run(config: Config) -> Exit {
     };
     let rule = AddressRule { allowed: data_sources.allowed.clone(), link_local: config.data_source_link_local };
     let caller = Caller::new(rule, data_sources.max_answer);
+    let counters = Arc::new(Counters::default());
+    let facts = Facts::new(Arc::clone(&host), Arc::clone(&counters), address.to_string());
+    let api = Arc::new(ApiConfig {
+        limits,
+        authentication: config.auth,
+        vault: Some(vault),
+        sealer: Some(sealer),
+        data_sources,
+        facette: config.facette_mapping.clone(),
+        facts: Some(Arc::new(facts)),
+        ..ApiConfig::default()
+    });
+    let driver = Driver::new(Arc::clone(&host), caller.clone(), Arc::clone(&counters), timeout);
+    let scheduler = continuous::run(Arc::clone(&host), driver.clone(), Arc::clone(&api), Arc::clone(&counters));
+    let scheduler = tokio::spawn(scheduler);
     let service = Arc::new(Service {
         host: Arc::clone(&host),
-        driver: Driver::new(Arc::clone(&host), caller.clone(), timeout),
+        driver,
         caller,
-        api: Arc::new(ApiConfig {
-            limits,
-            authentication: config.auth,
-            vault: Some(vault),
-            sealer: Some(sealer),
-            data_sources,
-            facette: config.facette_mapping.clone(),
-            ..ApiConfig::default()
-        }),
+        api,
         metrics,
+        counters,
+        watch: Watch::default(),
         max_body: config.max_body_size,
         timeout,
         requests: AtomicU64::new(0),
@@ -135,6 +146,7 @@ async fn run(config: Config) -> Exit {
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
     println!("listening on http://{address}");
     accept(listener, service).await;
+    scheduler.abort();
     if let Some(collector) = collector {
         collector.abort();
     }
@@ -201,6 +213,7 @@ async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)>
 fn limits(config: &Config) -> Limits {
     Limits {
         query_memory: config.memory_limit / 4,
+        max_concurrent_queries: config.max_concurrent_queries,
         max_row_limit: config.max_row_limit,
         max_select_series: config.max_select_series,
         max_select_buckets: config.max_select_buckets,

@@ -179,18 +179,15 @@ impl Request {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Headers and body as a host gives them to the engine: a multipart form becomes an urlencoded one, in which a file
-    /// counts where there is no plain field of its name.
+    /// Headers and body as a host gives them to the engine.
     pub fn unpacked(&self) -> (Vec<(String, String)>, Vec<u8>) {
         let mut headers = self.headers.clone();
         let body = match &self.body {
             Body::None => Vec::new(),
             Body::Plain(bytes) | Body::Gzip(bytes) => bytes.clone(),
             Body::Multipart(parts) => {
-                headers.push(("Content-Type".to_owned(), FORM.to_owned()));
-                let plain = |name: &str| parts.iter().any(|part| part.name == name && part.file.is_none());
-                let counts = parts.iter().filter(|part| part.file.is_none() || !plain(&part.name));
-                form(&counts.map(|part| (part.name.as_str(), part.content.as_str())).collect::<Vec<_>>()).into_bytes()
+                headers.push(("Content-Type".to_owned(), format!("multipart/form-data; boundary={BOUNDARY}")));
+                multipart(parts)
             }
         };
         (headers, body)
@@ -204,6 +201,21 @@ impl Request {
 }
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
+
+pub(crate) const BOUNDARY: &str = "----isopoint7b1d93f2";
+
+/// Parts as the body of a form, [`BOUNDARY`] between them.
+pub(crate) fn multipart(parts: &[Part]) -> Vec<u8> {
+    let mut out = String::new();
+    for part in parts {
+        out += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"", part.name);
+        if let Some(file) = &part.file {
+            out += &format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream");
+        }
+        out += &format!("\r\n\r\n{}\r\n", part.content);
+    }
+    (out + &format!("--{BOUNDARY}--\r\n")).into_bytes()
+}
 
 /// `name=value&…`, percent-encoded, a space as `+`.
 pub fn form<A: AsRef<str>, B: AsRef<str>>(pairs: &[(A, B)]) -> String {

@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client: what a test sends is what goes over the wire, and nothing is added.
 
 use crate::answer::{Answer, latin1};
-use crate::case::{Body, Part, Request};
+use crate::case::{BOUNDARY, Body, Request, multipart};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -84,20 +84,6 @@ fn packed(request: &Request, host: &str) -> Vec<u8> {
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("a vector takes everything")
-}
-
-const BOUNDARY: &str = "----isopoint7b1d93f2";
-
-fn multipart(parts: &[Part]) -> Vec<u8> {
-    let mut out = String::new();
-    for part in parts {
-        out += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"", part.name);
-        if let Some(file) = &part.file {
-            out += &format!("; filename=\"{file}\"\r\nContent-Type: application/octet-stream");
-        }
-        out += &format!("\r\n\r\n{}\r\n", part.content);
-    }
-    (out + &format!("--{BOUNDARY}--\r\n")).into_bytes()
 }
 
 /// The answer, and whether the connection can be used again.

@@ -15,6 +15,7 @@ pub(crate) const STEPS: &[Step] = &[
     ("npm", npm_packages),
     ("chromium", chromium),
     ("influxd", influxd),
+    ("clients", clients),
 ];
 
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -134,6 +135,24 @@ pub(crate) fn peers(repo: &Repo) -> Outcome<PathBuf> {
         }
     }
     Ok(python)
+}
+
+/// The Python client of InfluxDB, in an environment of its own. Gives nothing when Python 3 has no `venv`.
+pub(crate) fn clients(repo: &Repo) -> Outcome {
+    let folder = repo.tools.join("clients");
+    let list = repo.root.join("tests/clients/requirements.txt");
+    let wanted = fs::read(&list).map_err(|why| format!("{}: {why}", list.display()))?;
+    let installed = folder.join("requirements.txt");
+    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(Tally::ONE);
+    }
+    say(&format!("installing the Python clients of tests/clients into {}", folder.display()));
+    run(repo.command("python3").args(["-m", "venv"]).arg(&folder))
+        .map_err(|why| format!("the tests with Python clients need Python 3 with venv: {why}"))?;
+    let python = folder.join("bin/python");
+    run(repo.command(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&list))?;
+    fs::write(&installed, wanted).map_err(|why| format!("{}: {why}", installed.display()))?;
+    Ok(Tally::ONE)
 }
 
 const APT_INSTALL: [&str; 5] =

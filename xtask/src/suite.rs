@@ -1,5 +1,6 @@
 //! Runs a list of steps to its end, whatever fails on the way, and prints a table.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::repo::{Outcome, Repo, Tally, run, run_tests, say};
@@ -16,6 +17,7 @@ pub(crate) const TESTS: &[Step] = &[
     ("www-test", www_test),
     ("package-test", package_test),
     ("browser-test", browser_test),
+    ("client-test", client_test),
 ];
 
 /// Runs every step, or only those `chosen`, in the order of the list. What failed is in the printed table; the tally
@@ -91,18 +93,32 @@ fn browser_test(repo: &Repo) -> Outcome {
     run_tests(repo.command("node").arg("tests/e2e/run.mjs"))
 }
 
+/// Clients of InfluxDB against the server that `cargo-test` built. One that cannot be installed is left out, aloud.
+fn client_test(repo: &Repo) -> Outcome {
+    let python = repo.tools.join("clients/bin/python");
+    if let Err(why) = setup::clients(repo) {
+        say(&format!("tests with Python clients are skipped: {why}"));
+    }
+    let tests = test_files(&repo.root.join("tests/clients"))?;
+    let mut command = repo.command("node");
+    command.args(["--test", "--test-reporter=tap"]).args(tests).env("ISOPOINT_CLIENTS_PYTHON", python);
+    run_tests(&mut command)
+}
+
 fn node_test(repo: &Repo, package: &str) -> Outcome {
-    let mut tests: Vec<_> = repo
-        .root
-        .join(package)
-        .join("test")
+    let tests = test_files(&repo.root.join(package).join("test"))?;
+    run_tests(repo.command("node").args(["--test", "--test-reporter=tap"]).args(tests))
+}
+
+fn test_files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut tests: Vec<_> = folder
         .read_dir()
-        .map_err(|why| format!("{package}: {why}"))?
+        .map_err(|why| format!("{}: {why}", folder.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
         .collect();
     tests.sort();
-    run_tests(repo.command("node").args(["--test", "--test-reporter=tap"]).args(tests))
+    Ok(tests)
 }
 
 #[cfg(test)]

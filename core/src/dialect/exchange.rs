@@ -6,6 +6,7 @@
 
 use super::errand::{Errand, ErrandError, Told};
 use super::facette::Mapping;
+use super::running::RunningQueries;
 use super::sealer::Sealer;
 use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
@@ -16,8 +17,7 @@ use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// An HTTP request, already unpacked and within the host's body limit: gzip is undone, and a multipart form is given as
-/// an urlencoded one (a file part counts as the field of its name when there is no plain one).
+/// An HTTP request, already unpacked and within the host's body limit: gzip is undone.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
     /// Upper case.
@@ -58,6 +58,10 @@ pub struct ApiConfig {
     /// What keeps the secrets of data sources; without one none can be stored.
     pub sealer: Option<Arc<dyn Sealer>>,
     pub data_sources: DataSourceConfig,
+    /// What is being answered just now, so that it can be listed and stopped.
+    pub queries: RunningQueries,
+    /// What the host knows of its process.
+    pub facts: Option<Arc<dyn HostFacts>>,
 }
 
 /// What data sources need to know of the installation.
@@ -87,6 +91,33 @@ impl Default for DataSourceConfig {
     }
 }
 
+/// What only a host knows: its process and its counters.
+pub trait HostFacts: Send + Sync + std::fmt::Debug {
+    fn started(&self) -> Timestamp;
+
+    /// The command line, secrets left out.
+    fn arguments(&self) -> Vec<String>;
+
+    /// Memory that the process holds.
+    fn resident_bytes(&self) -> u64;
+
+    /// Counters, by name and tags.
+    fn statistics(&self) -> Vec<Statistic>;
+
+    /// What a person who asks for help is asked for: modules of named texts.
+    fn diagnostics(&self) -> Vec<(&'static str, Vec<(&'static str, String)>)>;
+}
+
+/// Counters of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistic {
+    pub name: &'static str,
+    /// In key order.
+    pub tags: Vec<(&'static str, String)>,
+    /// In the order of names.
+    pub values: Vec<(&'static str, u64)>,
+}
+
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
@@ -97,6 +128,8 @@ impl Default for ApiConfig {
             facette: Mapping::default(),
             authentication: false,
             vault: None,
+            queries: RunningQueries::default(),
+            facts: None,
         }
     }
 }
@@ -139,6 +172,10 @@ pub trait Exchange: Send {
 
     /// The bytes asked for by [`Turn::Read`], in the order asked. `Err` is the host's words for a failed read.
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>);
+
+    /// The host's patience ends: the next turn should say so, if there is still a way to. An exchange that goes on is cut
+    /// off.
+    fn expire(&mut self) {}
 
     /// How a [`Turn::Write`] or [`Turn::Command`] went, and the store as it is now.
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot);

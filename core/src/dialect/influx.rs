@@ -19,6 +19,8 @@ mod admin;
 mod answer;
 mod authorize;
 mod compile;
+mod continuous;
+mod counters;
 mod delete;
 mod encode_csv;
 mod encode_json;
@@ -30,13 +32,16 @@ mod into;
 mod ping;
 mod query;
 mod show;
+mod subscriptions;
 mod users;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use continuous::{DueQuery, due};
 pub use inquiry::ask;
+pub use subscriptions::{Subscription, lines, subscriptions};
 
 use super::route::{Privilege, Route, Surface};
 
@@ -60,6 +65,13 @@ pub static SURFACE: Surface = Surface {
             open: ping::status,
         },
         Route { name: "health", path: "/health", methods: &["GET"], privilege: Privilege::Open, open: ping::health },
+        Route {
+            name: "debug-vars",
+            path: "/debug/vars",
+            methods: &["GET"],
+            privilege: Privilege::Open,
+            open: counters::vars,
+        },
         Route {
             name: "query",
             path: "/query",

@@ -273,6 +273,12 @@ impl Exchange for Gate {
             exchange.told(outcomes);
         }
     }
+
+    fn expire(&mut self) {
+        if let State::Answering(exchange) = &mut self.state {
+            exchange.expire();
+        }
+    }
 }
 
 /// Answers a request whose body the host could not take, in the words of the API it was for.

@@ -24,6 +24,8 @@ pub(super) struct Part {
     pub(super) times: Option<Vec<i64>>,
     /// Of equal length, and as long as `times`.
     pub(super) values: Vec<Column>,
+    /// A last column whose cells are lists of texts.
+    pub(super) lists: Option<Vec<Vec<String>>>,
 }
 
 impl Part {
@@ -186,9 +188,6 @@ impl Answer {
         self.messages = messages;
         self.encoder.in_zone(None);
         self.series_apart = false;
-        if self.chunk.is_none() {
-            self.open_result();
-        }
     }
 
     /// Times of the statement print in this zone; `None` is UTC.
@@ -243,6 +242,10 @@ impl Answer {
         self.close_series(false);
         if self.chunk.is_some() && self.result && error.is_some() {
             self.close_result(false, None);
+        }
+        if error.is_some() && !self.result {
+            // What failed is not warned about.
+            self.messages.clear();
         }
         self.open_result();
         self.close_result(false, error);

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use time::{Clock, Interval, split_by};
 
 pub(super) use expr::regex as pattern;
-pub(super) use time::{Bounds, split};
+pub(super) use time::{Bounds, interval, split};
 
 /// A plan, the names of the columns of its frames, that of the time first, and what becomes of the rows.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
         }
         None => None,
     };
-    let own = time::interval(&select.dimensions, context.now)?;
+    let own = interval(&select.dimensions, context.now)?;
     let interval = own.or_else(|| outer.and_then(|outer| outer.interval));
     let shape = check::check(select, interval.is_some(), own.is_none())?;
     if let Some(outer) = outer {

@@ -74,6 +74,10 @@ impl Encoder for Csv {
                 Some(Value::String(value)) => write_cell(value, &mut self.out),
             }
         }
+        if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
+            self.out.push(b',');
+            write_cell(&list.join(","), &mut self.out);
+        }
         self.out.push(b'\n');
     }
 

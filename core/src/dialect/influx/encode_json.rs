@@ -122,6 +122,11 @@ impl Encoder for Json {
         for column in &part.values {
             self.value(column.get(row));
         }
+        if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
+            self.json.begin_array();
+            list.iter().for_each(|text| self.json.string(text));
+            self.json.end_array();
+        }
         self.json.end_array();
     }
 

@@ -180,6 +180,12 @@ impl Encoder for MsgPack {
                 Some(Value::String(value)) => write_str(value, &mut self.out),
             }
         }
+        if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
+            write_len(list.len(), 0x90, 0xdc, &mut self.out);
+            for text in list {
+                write_str(text, &mut self.out);
+            }
+        }
     }
 
     fn end_series(&mut self, partial: bool) {

@@ -88,6 +88,16 @@ pub(super) enum StatementError {
     PolicyNotFound(String),
     #[error("user not found")]
     UserNotFound,
+    #[error("invalid subscription URL: {0}")]
+    SubscriptionUrl(String),
+    #[error("no such query id: {0}")]
+    NoSuchQuery(u64),
+    #[error("query interrupted")]
+    Interrupted,
+    #[error("query-timeout limit exceeded")]
+    TimedOut,
+    #[error("max-concurrent-queries limit exceeded({running}, {allowed})")]
+    TooManyQueries { running: u64, allowed: u64 },
     #[error("not executed")]
     NotExecuted,
     #[error("invalid measurement")]

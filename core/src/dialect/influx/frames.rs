@@ -8,6 +8,7 @@ use super::parse;
 use super::query::{Context, Work, compile};
 use crate::auth::Principal;
 use crate::catalog::Command;
+use crate::dialect::exchange::ApiConfig;
 use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step, needs};
 use crate::limits::Limits;
 use crate::model::Frame;
@@ -24,7 +25,7 @@ pub struct FrameQuery {
     database: Option<String>,
     snapshot: Snapshot,
     now: Timestamp,
-    limits: Limits,
+    config: ApiConfig,
     /// The statement that runs, or is next.
     at: usize,
     /// Frames of the statement that need no running.
@@ -74,7 +75,7 @@ pub fn open(
         database: database.filter(|name| !name.is_empty()),
         snapshot,
         now,
-        limits: limits.clone(),
+        config: ApiConfig { limits: limits.clone(), ..ApiConfig::default() },
         at: 0,
         ready: VecDeque::new(),
         running: None,
@@ -146,7 +147,7 @@ impl FrameQuery {
         let mut needed = Vec::new();
         for statement in &self.statements {
             if let Ok(Work::Select(compiled)) = compile(statement, &self.context()) {
-                needed.extend(needs(&compiled.plan, &self.snapshot, &self.limits)?);
+                needed.extend(needs(&compiled.plan, &self.snapshot, &self.config.limits)?);
             }
         }
         Ok(needed)
@@ -158,9 +159,9 @@ impl FrameQuery {
             database: self.database.as_deref(),
             policy: None,
             now: self.now,
-            limits: &self.limits,
+            limits: &self.config.limits,
             principal: &Principal::Everyone,
-            vault: None,
+            config: &self.config,
             entropy: [0; 32],
         }
     }
@@ -191,13 +192,15 @@ impl FrameQuery {
                     .collect();
                 None
             }
-            Ok(Work::Select(compiled)) => match QueryTask::new(compiled.plan, self.snapshot.clone(), &self.limits) {
-                Ok(task) => {
-                    self.running = Some(Running { task: Box::new(task), columns: compiled.columns });
-                    None
+            Ok(Work::Select(compiled)) => {
+                match QueryTask::new(compiled.plan, self.snapshot.clone(), &self.config.limits) {
+                    Ok(task) => {
+                        self.running = Some(Running { task: Box::new(task), columns: compiled.columns });
+                        None
+                    }
+                    Err(error) => Some(self.failed(error.into())),
                 }
-                Err(error) => Some(self.failed(error.into())),
-            },
+            }
             Ok(Work::Command(command)) => Some(FrameTurn::Command(command)),
             Err(error) => Some(self.failed(error)),
         }

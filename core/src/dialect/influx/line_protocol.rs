@@ -18,6 +18,10 @@
 //! not UTF-8, which InfluxDB stores and cannot show, are `invalid UTF-8`. A comment ends with its line, quotes or not.
 
 mod explain;
+mod write;
+
+pub(super) use write::key_text;
+pub use write::write;
 
 use crate::model::WriteBatch;
 use crate::number::Decimal;

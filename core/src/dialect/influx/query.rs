@@ -10,12 +10,13 @@ use super::compile::{self, Compiled};
 use super::error::{RequestError, StatementError, refusal};
 use super::into::Into;
 use super::params::Params;
-use super::{admin, authorize, delete, head, parse, show, users};
-use crate::auth::{Principal, Vault};
+use super::{admin, authorize, continuous, counters, delete, head, parse, show, subscriptions, users};
+use crate::auth::Principal;
 use crate::catalog::{CatalogError, Command};
-use crate::dialect::exchange::{ApiRequest, Exchange, Head, Turn};
+use crate::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head, Turn};
 use crate::dialect::form;
 use crate::dialect::route::Call;
+use crate::dialect::running::Ticket;
 use crate::exec::{Budget, QueryStats, QueryTask, Step};
 use crate::limits::Limits;
 use crate::model::Column;
@@ -50,6 +51,19 @@ pub(super) fn query(call: Call) -> Box<dyn Exchange> {
     }
 }
 
+/// Runs a statement of the engine's own: nobody is asked who he is.
+pub(super) fn silent(
+    request: ApiRequest,
+    snapshot: Snapshot,
+    config: &Arc<ApiConfig>,
+    database: &str,
+    statement: Statement,
+) -> Box<dyn Exchange> {
+    let parameters = Parameters { database: Some(database.to_owned()), ..Parameters::default() };
+    let call = Call { request, snapshot, config: Arc::clone(config), principal: Principal::Everyone };
+    Box::new(Query::new(call, parameters, vec![statement], Format::Json))
+}
+
 /// What a statement is compiled against.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
@@ -60,7 +74,7 @@ pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
     pub(super) limits: &'a Limits,
     pub(super) principal: &'a Principal,
-    pub(super) vault: Option<&'a dyn Vault>,
+    pub(super) config: &'a ApiConfig,
     /// Random bytes of the request's.
     pub(super) entropy: [u8; 32],
 }
@@ -107,10 +121,12 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
             if let Some(command) = admin::command(other)? {
                 return Ok(Work::Command(command));
             }
-            match users::compile(other, context)? {
-                Some(work) => Ok(work),
-                None => show::show(other, context),
+            for compile in [users::compile, continuous::compile, subscriptions::compile, counters::compile] {
+                if let Some(work) = compile(other, context)? {
+                    return Ok(work);
+                }
             }
+            show::show(other, context)
         }
     }
 }
@@ -146,10 +162,13 @@ fn lines(column: &str, text: &str) -> Part {
     Part { columns: Arc::from([column.to_owned()]), values: vec![values], ..Part::default() }
 }
 
-/// The parameters of a request. A form body comes before the query string, and the first of repeated values counts.
+/// The parameters of a request. A form body comes before the query string, a multipart one after it, and the first of
+/// repeated values counts.
 #[derive(Debug, Default)]
 struct Parameters {
     q: Option<String>,
+    /// A file part named `q`, which counts when there is no text.
+    file: Option<String>,
     database: Option<String>,
     policy: Option<String>,
     epoch: Option<String>,
@@ -163,12 +182,23 @@ struct Parameters {
 impl Parameters {
     fn read(request: &ApiRequest) -> Self {
         let mut read = Self::default();
-        let media = request.header("content-type").unwrap_or_default();
-        let media = media.split(';').next().unwrap_or_default().trim();
-        if request.method == "POST" && media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let content_type = request.header("content-type").unwrap_or_default();
+        let media = content_type.split(';').next().unwrap_or_default().trim();
+        let body_is = |wanted| request.method == "POST" && media.eq_ignore_ascii_case(wanted);
+        if body_is("application/x-www-form-urlencoded") {
             read.take(&request.body);
         }
         read.take(request.query.as_bytes());
+        if body_is("multipart/form-data") {
+            for part in form::multipart(content_type, &request.body) {
+                let text = || String::from_utf8_lossy(part.content).into_owned();
+                if !part.file {
+                    read.set(&part.name, text);
+                } else if part.name == "q" {
+                    read.file.get_or_insert_with(text);
+                }
+            }
+        }
         let pretty = form::pairs(request.query.as_bytes()).find(|(name, _)| name == "pretty");
         read.pretty = pretty.is_some_and(|(_, value)| value == "true");
         read
@@ -176,24 +206,30 @@ impl Parameters {
 
     fn take(&mut self, form: &[u8]) {
         for (name, value) in form::pairs(form) {
-            let slot = match &*name {
-                "q" => &mut self.q,
-                "db" => &mut self.database,
-                "rp" => &mut self.policy,
-                "epoch" => &mut self.epoch,
-                "chunked" => &mut self.chunked,
-                "chunk_size" => &mut self.chunk_size,
-                "params" => &mut self.params,
-                "async" => &mut self.r#async,
-                _ => continue,
-            };
-            slot.get_or_insert_with(|| value.into_owned());
+            self.set(&name, || value.into_owned());
         }
     }
 
+    /// The first of repeated values counts.
+    fn set(&mut self, name: &str, value: impl FnOnce() -> String) {
+        let slot = match name {
+            "q" => &mut self.q,
+            "db" => &mut self.database,
+            "rp" => &mut self.policy,
+            "epoch" => &mut self.epoch,
+            "chunked" => &mut self.chunked,
+            "chunk_size" => &mut self.chunk_size,
+            "params" => &mut self.params,
+            "async" => &mut self.r#async,
+            _ => return,
+        };
+        slot.get_or_insert_with(value);
+    }
+
     fn statements(&self, limits: &Limits) -> Result<Vec<Statement>, RequestError> {
+        // A file may be empty: then there is nothing to do.
         let text = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        let text = text.ok_or(RequestError::MissingQuery)?;
+        let text = text.or(self.file.as_deref()).ok_or(RequestError::MissingQuery)?;
         let params = match self.params.as_deref().filter(|params| !params.is_empty()) {
             Some(json) => Params::from_json(json)?,
             None => Params::default(),
@@ -228,6 +264,10 @@ struct Query {
     sent: bool,
     state: State,
     stats: QueryStats,
+    /// Its place among the running queries, or how many run when there is none left.
+    ticket: Result<Ticket, u64>,
+    /// The host's patience has ended.
+    expired: bool,
 }
 
 enum State {
@@ -293,7 +333,13 @@ impl Query {
         let (status, content_type) = if silent { (204, head::JSON) } else { (200, format.content_type()) };
         let head = Head { status, headers: head::headers(&call, content_type), complete: silent };
         let named = |name: Option<String>| name.filter(|name| !name.is_empty());
+        let (config, began) = (&call.config, call.request.now);
+        let texts: Vec<String> = statements.iter().map(ToString::to_string).collect();
+        let database = parameters.database.clone().unwrap_or_default();
+        let ticket = config.queries.begin(texts.join(";\n"), database, began, limits.max_concurrent_queries);
         Self {
+            ticket,
+            expired: false,
             head: Some(head),
             database: named(parameters.database),
             policy: named(parameters.policy),
@@ -323,6 +369,16 @@ impl Query {
         self.execute()
     }
 
+    /// Why nothing more is to be done.
+    fn interruption(&self) -> Option<StatementError> {
+        let allowed = self.call.config.limits.max_concurrent_queries;
+        match &self.ticket {
+            Err(running) => Some(StatementError::TooManyQueries { running: *running, allowed }),
+            Ok(ticket) if ticket.is_killed() => Some(StatementError::Interrupted),
+            Ok(_) => self.expired.then_some(StatementError::TimedOut),
+        }
+    }
+
     /// What a statement sees.
     fn context(&self) -> Context<'_> {
         Context {
@@ -332,13 +388,17 @@ impl Query {
             now: self.call.request.now,
             limits: &self.call.config.limits,
             principal: &self.call.principal,
-            vault: self.call.config.vault.as_deref(),
+            config: &self.call.config,
             entropy: self.call.request.entropy,
         }
     }
 
     /// Does statement `at`, whose result is open.
     fn execute(&mut self) -> Option<Turn> {
+        if let Some(error) = self.interruption() {
+            self.end_statement(Some(error));
+            return None;
+        }
         let statement = self.statements.get(self.at)?;
         let work = compile(statement, &self.context());
         match work {
@@ -413,6 +473,10 @@ impl Query {
     }
 
     fn run(&mut self, budget: Budget) -> Option<Turn> {
+        if let Some(error) = self.interruption() {
+            self.end_statement(Some(error));
+            return None;
+        }
         let State::Running(running) = &mut self.state else { return None };
         if let Sink::Into(into) = &mut running.sink
             && (into.is_full() || running.done && !into.batch.is_empty())
@@ -442,6 +506,7 @@ impl Query {
                     columns: Arc::clone(&running.columns),
                     times: Some(frame.times),
                     values: frame.columns.into_iter().map(|column| column.column).collect(),
+                    lists: None,
                 }),
                 Sink::Into(into) => into.take(&frame, &running.columns),
                 Sink::Analyze(_) => {}
@@ -506,6 +571,10 @@ impl Exchange for Query {
             Ok(bytes) => running.task.supply(bytes),
             Err(why) => self.end_statement(Some(StatementError::Query(crate::exec::QueryError::Host(why)))),
         }
+    }
+
+    fn expire(&mut self) {
+        self.expired = true;
     }
 
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {

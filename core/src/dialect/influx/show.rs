@@ -2,6 +2,7 @@
 
 mod shards;
 pub(super) mod tags;
+mod within;
 
 use super::answer::Part;
 use super::ast::{
@@ -9,6 +10,7 @@ use super::ast::{
 };
 use super::compile::{Bounds, pattern, split};
 use super::error::StatementError;
+use super::line_protocol::key_text;
 use super::query::{Context, Work};
 use crate::auth::Rights;
 use crate::index::MeasurementIndex;
@@ -16,7 +18,7 @@ use crate::model::{Column, SeriesKey};
 use crate::order::sort_dedup;
 use crate::sorted::SortedSet;
 use crate::store::snapshot::{Database, Policy};
-use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC};
+use crate::time::{NANOS_PER_HOUR, NANOS_PER_MINUTE, NANOS_PER_SEC, TimeRange};
 use crate::value::{FieldType, Value};
 use std::sync::Arc;
 use tags::TagCondition;
@@ -44,16 +46,6 @@ pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work,
 const fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::Explain { .. } => "EXPLAIN",
-        Statement::KillQuery { .. } => "KILL QUERY",
-        Statement::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
-        Statement::ShowDiagnostics { .. } => "SHOW DIAGNOSTICS",
-        Statement::ShowQueries => "SHOW QUERIES",
-        Statement::ShowStats { .. } => "SHOW STATS",
-        Statement::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
-        Statement::CreateContinuousQuery(_) => "CREATE CONTINUOUS QUERY",
-        Statement::CreateSubscription { .. } => "CREATE SUBSCRIPTION",
-        Statement::DropContinuousQuery { .. } => "DROP CONTINUOUS QUERY",
-        Statement::DropSubscription { .. } => "DROP SUBSCRIPTION",
         _ => "this statement",
     }
 }
@@ -109,7 +101,8 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
         return Err(StatementError::Fixed("SHOW MEASUREMENTS doesn't support time in WHERE clause"));
     }
     let condition = condition.as_ref().map(TagCondition::new).transpose()?;
-    let request = Request { show, database, context, condition };
+    let range = (bounds != Bounds::default()).then(|| bounds.range());
+    let request = Request { show, database, context, condition, range };
     let parts = match show.what {
         Schema::Measurements => return request.measurements(),
         Schema::FieldKeys => request.fields()?,
@@ -126,6 +119,8 @@ struct Request<'a> {
     database: &'a Arc<Database>,
     context: &'a Context<'a>,
     condition: Option<TagCondition>,
+    /// Series without a point in it are not there.
+    range: Option<TimeRange>,
 }
 
 impl<'a> Request<'a> {
@@ -152,9 +147,13 @@ impl<'a> Request<'a> {
 
     /// The series of a measurement that WHERE keeps.
     fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> Box<dyn Iterator<Item = &'b SeriesKey> + 'b> {
+        let within = |series| self.range.is_none_or(|range| within::has_points(self.database, series, range));
         match &self.condition {
-            Some(condition) => Box::new(condition.series(index).into_iter().map(|(_, key)| key)),
-            None => Box::new(index.series().map(|(_, key)| key)),
+            Some(condition) => {
+                let series = condition.series(index).into_iter();
+                Box::new(series.filter(move |(id, _)| within(*id)).map(|(_, key)| key))
+            }
+            None => Box::new(index.series().filter(move |(id, _)| within(*id)).map(|(_, key)| key)),
         }
     }
 
@@ -187,7 +186,10 @@ impl<'a> Request<'a> {
 
     fn series(&self) -> Result<Vec<Part>, StatementError> {
         let selected = self.selected()?;
-        let keys = selected.iter().flat_map(|(_, index)| self.kept(index)).map(key_text);
+        let keys = selected
+            .iter()
+            .flat_map(|(_, index)| self.kept(index))
+            .map(|key| String::from_utf8(key_text(key)).expect("it is made of texts"));
         Ok(some(owned_texts("", ["key"], self.page(keys).map(|key| [key]))).into_iter().collect())
     }
 
@@ -202,8 +204,8 @@ impl<'a> Request<'a> {
                     rows.push((key.to_owned(), if values { value.to_owned() } else { String::new() }));
                 }
             };
-            match &self.condition {
-                None => {
+            match (&self.condition, self.range) {
+                (None, None) => {
                     for key in index.tag_keys() {
                         if values {
                             index.tag_values(key).for_each(|value| add(key, value));
@@ -212,7 +214,7 @@ impl<'a> Request<'a> {
                         }
                     }
                 }
-                Some(_) => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
+                _ => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
             }
             sort_dedup(&mut rows);
             if self.show.cardinality.is_some() {
@@ -380,27 +382,6 @@ fn one_count(column_name: &str, count: usize) -> Work {
     Work::Parts { parts: vec![part], apart: false }
 }
 
-/// `measurement,key=value,…` with the escapes of line protocol.
-fn key_text(key: &SeriesKey) -> String {
-    let mut text = String::new();
-    let mut escaped = |part: &str, special: &[char]| {
-        for char in part.chars() {
-            if special.contains(&char) {
-                text.push('\\');
-            }
-            text.push(char);
-        }
-    };
-    escaped(&key.measurement(), &[',', ' ']);
-    for (name, value) in key.tags() {
-        escaped(",", &[]);
-        escaped(&name, &[',', '=', ' ']);
-        escaped("=", &[]);
-        escaped(&value, &[',', '=', ' ']);
-    }
-    text
-}
-
 /// A duration as Go prints it: `168h0m0s`, `1h30m0s`, `0s`.
 fn go_duration(nanos: i64) -> String {
     let (hours, rest) = (nanos / NANOS_PER_HOUR, nanos % NANOS_PER_HOUR);
@@ -421,11 +402,5 @@ mod tests {
     fn durations_print_as_go_prints_them() {
         let hours = |hours| go_duration(hours * NANOS_PER_HOUR);
         assert_eq!([hours(0), hours(168), go_duration(90 * NANOS_PER_MINUTE)], ["0s", "168h0m0s", "1h30m0s"]);
-    }
-
-    #[test]
-    fn keys_print_as_line_protocol() {
-        let key = SeriesKey::new("t 7,x", &[("k=2", "a=b"), ("ta g", "v,1")]);
-        assert_eq!(key_text(&key), r"t\ 7\,x,k\=2=a\=b,ta\ g=v\,1");
     }
 }

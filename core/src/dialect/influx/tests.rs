@@ -181,6 +181,49 @@ fn series(columns: &str, values: &str) -> String {
 }
 
 #[test]
+fn show_keeps_to_a_range_of_time() {
+    let values = |rows: &str| series("\"key\",\"value\"", rows);
+    check(&[
+        ("SHOW TAG VALUES FROM m WITH KEY = k", &values("[\"k\",\"a\"],[\"k\",\"b\"]")),
+        ("SHOW TAG VALUES FROM m WITH KEY = k WHERE time < 60s", &values("[\"k\",\"a\"]")),
+        ("SHOW TAG VALUES FROM m WITH KEY = k WHERE time > 130s AND time < 200s", &values("[\"k\",\"b\"]")),
+        ("SHOW TAG VALUES FROM m WITH KEY = k WHERE time > 200s", ""),
+        ("SHOW SERIES FROM m WHERE time > 200s", "\"series\":[{\"columns\":[\"key\"],\"values\":[[\"m\"]]}]"),
+    ]);
+}
+
+#[test]
+fn continuous_queries_and_subscriptions_are_kept_and_go_with_their_database() {
+    let mut server = Server::with_points(false);
+    let create = "CREATE CONTINUOUS QUERY q ON d BEGIN SELECT mean(f) INTO s FROM m GROUP BY time(1m) END";
+    assert_eq!(
+        server.ask("CREATE SUBSCRIPTION s ON d.autogen DESTINATIONS ANY 'udp://h:1', 'http://h:2'"),
+        DEPRECATED_SUB
+    );
+    assert!(!server.ask(create).contains("error") && !server.ask(create).contains("error"));
+    let other = create.replace("mean", "max");
+    assert_eq!(server.ask(&other), "\"error\":\"continuous query already exists\"");
+    assert_eq!(
+        server.ask("SHOW CONTINUOUS QUERIES"),
+        "\"series\":[{\"name\":\"d\",\"columns\":[\"name\",\"query\"],\"values\":[[\"q\",\"CREATE CONTINUOUS QUERY q ON d BEGIN \
+         SELECT mean(f) INTO d.autogen.s FROM d.autogen.m GROUP BY time(1m) END\"]]}]"
+    );
+    assert_eq!(
+        server.ask("SHOW SUBSCRIPTIONS"),
+        "\"series\":[{\"name\":\"d\",\"columns\":[\"retention_policy\",\"name\",\"mode\",\"destinations\"],\"values\":\
+         [[\"autogen\",\"s\",\"ANY\",[\"udp://h:1\",\"http://h:2\"]]]}]"
+    );
+    server.ask("DROP DATABASE d");
+    server.ask("CREATE DATABASE d");
+    assert_eq!(server.ask("SHOW SUBSCRIPTIONS"), "");
+    assert!(!server.ask("SHOW CONTINUOUS QUERIES").contains("values"));
+}
+
+/// What creating one by GET says.
+const DEPRECATED_SUB: &str = "\"messages\":[{\"level\":\"warning\",\"text\":\"deprecated use of 'CREATE SUBSCRIPTION s ON \
+    d.autogen DESTINATIONS ANY 'udp://h:1', 'http://h:2'' in a read only context, please use a POST request instead\"}]";
+
+#[test]
 fn plain_routes_answer_like_influxdb() {
     let mut server = Server::new(false);
     let ping = server.send("HEAD", "/ping", "", &[("origin", "http://a"), ("request-id", "mine")], "");
@@ -473,7 +516,7 @@ fn what_influxdb_refuses_is_refused_in_its_words() {
             "SELECT f FROM (SELECT mean(f), f FROM m)",
             &error("mixing aggregate and non-aggregate queries is not supported"),
         ),
-        ("SHOW QUERIES", &error("SHOW QUERIES is not supported yet")),
+        ("KILL QUERY 99", &error("no such query id: 99")),
     ]);
 }
 

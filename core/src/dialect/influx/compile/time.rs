@@ -278,11 +278,11 @@ fn whole_seconds(nanos: i128) -> String {
 
 /// `GROUP BY time(width, offset)`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interval {
-    pub(super) width: i64,
-    pub(super) offset: i64,
+pub(in crate::dialect::influx) struct Interval {
+    pub(in crate::dialect::influx) width: i64,
+    pub(in crate::dialect::influx) offset: i64,
     /// Months of the calendar; if above zero the width is only about as long.
-    pub(super) months: u32,
+    pub(in crate::dialect::influx) months: u32,
 }
 
 impl Interval {
@@ -294,7 +294,7 @@ impl Interval {
 }
 
 /// Checks the dimensions and reads the buckets out of them. A width of nothing or less means no buckets.
-pub(super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
+pub(in super::super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
     let fixed = |text| Err(StatementError::Fixed(text));
     let mut interval: Option<Interval> = None;
     for dimension in dimensions {
