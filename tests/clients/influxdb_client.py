@@ -29,7 +29,8 @@ for headers in (None, {"Accept": "application/json"}):
     check([point["mean"] for point in result.get_points(tags={"host": "a"})], [0.5])
     # The client reads a chunked answer as one document unless it is JSON, whoever sends it.
     if headers is not None:
-        check(sum(1 for _ in client.query("SELECT load FROM cpu", chunked=True, chunk_size=1).get_points()), 2)
+        chunks = client.query("SELECT load FROM cpu", chunked=True, chunk_size=1)
+        check(sum(1 for chunk in chunks for _ in chunk.get_points()), 2)
     try:
         client.query("SELECT FROM cpu")
     except InfluxDBClientError as error:
