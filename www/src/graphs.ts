@@ -90,7 +90,7 @@ export function stacked(columns: (number | null | undefined)[][], stack: Stack):
       if (value === null || value === undefined) return value;
       const sum = (below[row] = (below[row] ?? 0) + value);
       const total = totals[row] ?? 0;
-      return stack === "normal" ? sum : total === 0 ? 0 : (100 * sum) / total;
+      return stack === "normal" ? sum : total === 0 ? 0 : 100 * (sum / total);
     }),
   );
 }

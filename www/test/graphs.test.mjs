@@ -9,6 +9,7 @@ test("columns are laid one upon the other, or as parts of all", () => {
   assert.deepEqual(stacked(columns, "none"), columns);
   assert.deepEqual(stacked(columns, "normal"), [[1, null, 3, 0], [4, 2, undefined, 0]]);
   assert.deepEqual(stacked(columns, "percent"), [[25, null, 100, 0], [100, 100, undefined, 0]]);
+  assert.deepEqual(stacked([[73.3]], "percent"), [[100]]);
   assert.deepEqual(stacked([], "normal"), []);
 });
 
