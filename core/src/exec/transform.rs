@@ -183,10 +183,10 @@ impl State {
                 let before = last.replace(time)?;
                 Some((time, Value::Integer(time.wrapping_sub(before) / *unit)))
             }
-            Self::Integral(integral) => integral.step(time, as_float(value)).and_then(|(time, sum)| {
-                let value = Value::Float(canonical(sum));
-                Some((time, value))
-            }),
+            Self::Integral(integral) => {
+                let told = integral.step(time, as_float(value));
+                told.map(|(time, sum)| (time, Value::Float(canonical(sum))))
+            }
             Self::HoltWinters { rows, .. } => {
                 rows.push((time, as_float(value)));
                 None

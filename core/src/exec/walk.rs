@@ -40,7 +40,7 @@ impl WalkSource {
             let argument = field_type(input, reduce.argument);
             let result = reduce.reducer.result(argument);
             let result =
-                result.ok_or(QueryError::Argument { function: reduce.reducer.name(), field_type: argument })?;
+                result.ok_or_else(|| QueryError::Argument { function: reduce.reducer.name(), field_type: argument })?;
             let carried = reduce.carried.iter().map(|(column, name)| (name, field_type(input, *column)));
             let all = std::iter::once((&reduce.output, result)).chain(carried);
             Ok(all.map(|(name, field_type)| ColumnDef { name: name.clone(), field_type }).collect())
@@ -59,7 +59,7 @@ impl WalkSource {
             let result = transform
                 .transformer
                 .result(argument)
-                .ok_or(QueryError::Argument { function: transform.transformer.name(), field_type: argument })?;
+                .ok_or_else(|| QueryError::Argument { function: transform.transformer.name(), field_type: argument })?;
             Ok(Arc::from([ColumnDef { name: transform.output.clone(), field_type: result }]))
         };
         let groups = headers(&*input, columns)?;

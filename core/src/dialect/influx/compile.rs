@@ -110,7 +110,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
         None => None,
     };
     let own = time::interval(&select.dimensions, context.now)?;
-    let interval = own.or(outer.and_then(|outer| outer.interval));
+    let interval = own.or_else(|| outer.and_then(|outer| outer.interval));
     let shape = check::check(select, interval.is_some(), own.is_none())?;
     if let Some(outer) = outer {
         bounds.narrow(outer.bounds);

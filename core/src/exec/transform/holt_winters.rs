@@ -119,13 +119,7 @@ impl Model {
     /// The fitted values and `ahead` more.
     fn run(&self, ahead: usize, parameters: &mut [f64]) -> Vec<f64> {
         for weight in &mut parameters[..4] {
-            *weight = if *weight > 1.0 {
-                1.0
-            } else if *weight < 0.0 {
-                0.0
-            } else {
-                *weight
-            };
+            *weight = weight.clamp(0.0, 1.0);
         }
         let (fixed, season) = parameters.split_at_mut(FIXED);
         let (alpha, beta, gamma, phi) = (fixed[0], fixed[1], fixed[2], fixed[3]);

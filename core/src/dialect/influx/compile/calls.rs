@@ -30,11 +30,11 @@ pub(super) fn is_selector(name: &str) -> bool {
 /// The result of a function over a column of some type; `Err` with the function's name when it does not take it.
 pub(super) fn result(call: &Call, argument: FieldType) -> Result<FieldType, &'static str> {
     match kernel(call, None, &[]) {
-        Kernel::Fold(function) => function.result(argument).ok_or(function.name()),
+        Kernel::Fold(function) => function.result(argument).ok_or_else(|| function.name()),
         Kernel::Spread if argument.is_number() => Ok(argument),
         Kernel::Spread => Err("spread"),
-        Kernel::Reduce(reducer) => reducer.result(argument).ok_or(reducer.name()),
-        Kernel::Transform(transformer) => transformer.result(argument).ok_or(transformer.name()),
+        Kernel::Reduce(reducer) => reducer.result(argument).ok_or_else(|| reducer.name()),
+        Kernel::Transform(transformer) => transformer.result(argument).ok_or_else(|| transformer.name()),
     }
 }
 
@@ -417,7 +417,7 @@ impl Compiler<'_> {
         }
         let result = transformer
             .result(field_type)
-            .ok_or(StatementError::Argument { function: transformer.name(), field_type })?;
+            .ok_or_else(|| StatementError::Argument { function: transformer.name(), field_type })?;
         let output = call.name.clone();
         let node = Node::Transform(Box::new(plan::Transform { input, transformer, argument, output }));
         Ok(Some(Branch { node, result }))
