@@ -117,8 +117,9 @@ impl Walk for Reducing {
         Ok(())
     }
 
-    fn finish(&mut self, out: &mut Table) {
+    fn finish(&mut self, out: &mut Table, _: &mut Lease) -> Result<(), QueryError> {
         self.close_bucket(out);
+        Ok(())
     }
 }
 
@@ -244,21 +245,22 @@ fn first_of_each(order: &[u32], kept: &Table) -> Vec<u32> {
     first
 }
 
-/// A row of the most frequent value, of rows sorted by value. A value that repeats as often as the best so far is better
-/// if it was first seen no later than the best one was last counted.
+/// The first row of the most frequent value, of rows sorted by value and then by time. Of values that repeat equally
+/// often, and of truths, it is the one met first; where none repeats, the least.
 fn mode(order: &[u32], kept: &Table) -> u32 {
     let values = &kept.columns[0].values;
     let time = |row: u32| kept.times[row as usize];
+    let truths = values.field_type() == FieldType::Boolean;
     let (mut best, mut best_count) = (order[0], 0);
     let (mut first, mut count) = (order[0], 0);
     for row in order {
         if rank(values.get(*row as usize), values.get(first as usize)).is_ne() {
-            (first, count) = (*row, 1);
-            continue;
+            (first, count) = (*row, 0);
         }
         count += 1;
-        if count > best_count || count == best_count && time(first) <= time(best) {
-            (best, best_count) = (*row, count);
+        let met_first = (count > 1 || truths) && time(first) < time(best);
+        if count > best_count || count == best_count && met_first {
+            (best, best_count) = (first, count);
         }
     }
     best

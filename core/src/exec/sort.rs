@@ -29,7 +29,7 @@ impl Walk for Sorting {
         Ok(())
     }
 
-    fn finish(&mut self, out: &mut Table) {
+    fn finish(&mut self, out: &mut Table, _: &mut Lease) -> Result<(), QueryError> {
         let rows = self.kept.rows();
         let mut order: Vec<u32> = (0..self.kept.len() as u32).collect();
         if let Some(view) = rows.columns.get(self.column).copied() {
@@ -40,6 +40,7 @@ impl Walk for Sorting {
             });
         }
         out.gather(&rows, &order);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::cursor::{Lease, Rows, View};
 use super::table::{Table, cast};
 use super::task::QueryError;
 use super::walk::Walk;
+use crate::limits::Exceeded;
 use crate::plan::{Transform, Transformer};
 use crate::value::{FieldType, Value, canonical};
 use analysis::Analysing;
@@ -18,6 +19,9 @@ pub(super) struct Transforming {
     argument: usize,
     state: State,
 }
+
+/// Rows that Holt and Winters fit to, missing ones too: it takes as long as thousands of passes over them.
+const MOST_FITTED: u64 = 10_000;
 
 /// A number, or for `Elapsed` anything.
 type Number = Value<'static>;
@@ -93,8 +97,8 @@ impl Walk for Transforming {
         Ok(())
     }
 
-    fn finish(&mut self, out: &mut Table) {
-        let Some(column) = out.columns.first_mut() else { return };
+    fn finish(&mut self, out: &mut Table, lease: &mut Lease) -> Result<(), QueryError> {
+        let Some(column) = out.columns.first_mut() else { return Ok(()) };
         let mut push = |time: i64, value: f64| {
             out.times.push(time);
             column.push(Some(Value::Float(canonical(value))));
@@ -106,12 +110,20 @@ impl Walk for Transforming {
                 }
             }
             State::HoltWinters { rows, with } => {
+                let span = rows.first().zip(rows.last()).map_or(0, |(first, last)| last.0.abs_diff(first.0));
+                let places = span / with.interval.unsigned_abs().max(1);
+                if places >= MOST_FITTED {
+                    let (asked, allowed) = (places.saturating_add(1), MOST_FITTED);
+                    return Err(Exceeded { limit: "holt-winters-rows", asked, allowed }.into());
+                }
+                lease.grow(holt_winters::bytes(usize::try_from(places).unwrap_or(usize::MAX), *with))?;
                 for (time, value) in holt_winters::forecast(rows, *with) {
                     push(time, value);
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -171,10 +183,10 @@ impl State {
                 let before = last.replace(time)?;
                 Some((time, Value::Integer(time.wrapping_sub(before) / *unit)))
             }
-            Self::Integral(integral) => integral.step(time, as_float(value)).map(|(time, sum)| {
-                let value = Value::Float(canonical(sum));
-                (time, value)
-            }),
+            Self::Integral(integral) => {
+                let told = integral.step(time, as_float(value));
+                told.map(|(time, sum)| (time, Value::Float(canonical(sum))))
+            }
             Self::HoltWinters { rows, .. } => {
                 rows.push((time, as_float(value)));
                 None

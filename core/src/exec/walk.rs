@@ -17,7 +17,7 @@ pub(super) trait Walk: Send {
     fn rows(&mut self, rows: &Rows<'_>, out: &mut Table, lease: &mut Lease) -> Result<(), QueryError>;
 
     /// After the last row: appends what is left.
-    fn finish(&mut self, out: &mut Table);
+    fn finish(&mut self, out: &mut Table, lease: &mut Lease) -> Result<(), QueryError>;
 }
 
 pub(super) struct WalkSource {
@@ -142,7 +142,8 @@ impl Cursor for WalkCursor {
                 }
                 Poll::Summary => {}
                 Poll::End => {
-                    self.walk.finish(&mut self.out);
+                    let lease = self.lease.get_or_insert_with(|| cx.memory.lease());
+                    self.walk.finish(&mut self.out, lease)?;
                     self.ended = true;
                 }
                 wait => return Ok(wait),

@@ -140,19 +140,6 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// Every zone named by `tz('…')`, in the order of the text, inner queries last. InfluxDB refuses an unknown one
-    /// when it parses; here whoever knows the zones does, with
-    /// [`ParseError::unknown_zone`](super::parse::ParseError::unknown_zone).
-    pub fn zones(&self) -> Vec<&str> {
-        let mut zones = Vec::new();
-        match self {
-            Self::Select(select) | Self::Explain { select, .. } => select.push_zones(&mut zones),
-            Self::CreateContinuousQuery(query) => query.select.push_zones(&mut zones),
-            _ => {}
-        }
-        zones
-    }
-
     /// The password it sets, if it does.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
@@ -172,6 +159,7 @@ pub struct Select {
     pub dimensions: Vec<Expr>,
     pub fill: Fill,
     pub order: Option<Order>,
+    pub sort: Option<ColumnOrder>,
     /// 0 means no limit, as InfluxDB has it.
     pub limit: u64,
     pub offset: u64,
@@ -198,15 +186,6 @@ impl Select {
             }
         }
         Ok(())
-    }
-
-    fn push_zones<'a>(&'a self, zones: &mut Vec<&'a str>) {
-        zones.extend(self.zone.as_deref());
-        for source in &self.sources {
-            if let Source::Subquery(select) = source {
-                select.push_zones(zones);
-            }
-        }
     }
 }
 
@@ -261,6 +240,13 @@ pub enum Fill {
 pub struct Order {
     /// Whether `time` is written: `ORDER BY DESC` is legal, and prints as such.
     pub named: bool,
+    pub descending: bool,
+}
+
+/// `ORDER BY value(column)`: rows of each series by a column of the answer. Not InfluxQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnOrder {
+    pub column: String,
     pub descending: bool,
 }
 

@@ -109,7 +109,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
         }
         None => None,
     };
-    let own = interval(&select.dimensions, context.now)?;
+    let own = time::interval(&select.dimensions, context.now)?;
     let interval = own.or_else(|| outer.and_then(|outer| outer.interval));
     let shape = check::check(select, interval.is_some(), own.is_none())?;
     if let Some(outer) = outer {
@@ -172,7 +172,13 @@ fn prepare(
     let compiler =
         Compiler { select, context, schema, condition, fields, names, tags, bounds, interval, zone, fill, descending };
     let raw = shape.calls == 0;
-    let rows = if raw { compiler.raw()? } else { compiler.aggregated()? };
+    let mut rows = if raw { compiler.raw()? } else { compiler.aggregated()? };
+    if let Some(sort) = &select.sort {
+        let column = compiler.names.iter().skip(1).position(|name| *name == sort.column);
+        let column = column.ok_or_else(|| StatementError::Words(format!("no column {} to order by", sort.column)))?;
+        let descending = sort.descending;
+        rows = rows.map(|input| Node::Sort(Box::new(plan::Sort { input, column, descending })));
+    }
     Ok(rows.map(|rows| Prepared {
         plan: compiler.paged(rows, raw),
         names: compiler.names,

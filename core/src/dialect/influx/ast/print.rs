@@ -225,6 +225,11 @@ impl Printer {
         self.dimensions(&select.dimensions);
         self.fill(select.fill);
         self.order(select.order);
+        if let Some(sort) = &select.sort {
+            self.put(" ORDER BY value(");
+            self.ident(&sort.column);
+            self.put(if sort.descending { ") DESC" } else { ") ASC" });
+        }
         self.count(" LIMIT ", select.limit);
         self.count(" OFFSET ", select.offset);
         self.count(" SLIMIT ", select.slimit);

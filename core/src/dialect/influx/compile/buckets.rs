@@ -16,7 +16,7 @@ impl Compiler<'_> {
             return Ok(Bucket::Every { width: interval.width, origin: interval.offset });
         }
         let first = bounds.min.unwrap_or_else(|| self.first_instant());
-        let last = bounds.max.unwrap_or(self.context.now.nanos()).max(first);
+        let last = bounds.max.unwrap_or_else(|| self.context.now.nanos()).max(first);
         let allowed = match self.context.limits.max_select_buckets {
             0 => MOST_EDGES,
             allowed => allowed.saturating_add(2),

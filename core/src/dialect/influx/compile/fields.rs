@@ -23,7 +23,9 @@ pub(super) fn expand(
     if !all.is_empty()
         && let Some(grouped) = group_tags
     {
-        all.extend(schema.tags.keys().filter(|tag| !grouped.contains(tag)).map(|tag| (tag.as_str(), Kind::Tag)));
+        let selected = schema.inner_tags.keys().filter(|tag| !schema.tags.contains_key(*tag));
+        let tags = schema.tags.keys().chain(selected).filter(|tag| !grouped.contains(tag));
+        all.extend(tags.map(|tag| (tag.as_str(), Kind::Tag)));
         // Fields stay before tags of the same name: the sort is stable.
         sort_by(&mut all, |a, b| a.0.cmp(b.0));
     }

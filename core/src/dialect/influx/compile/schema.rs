@@ -71,7 +71,8 @@ pub(super) struct Schema<'a> {
     /// The types of each field over all sources, the preferred one first.
     fields: SortedMap<String, SortedSet<FieldType>>,
     pub(super) tags: SortedSet<String>,
-    /// Those of subqueries, which functions take as texts.
+    /// Those of subqueries, which functions take as texts: tags that they group by, and tags that they select, which no
+    /// wildcard groups by.
     pub(super) inner_tags: SortedSet<String>,
 }
 
@@ -147,7 +148,6 @@ impl<'a> Schema<'a> {
                     self.fields.or_default(name.clone()).insert(*field_type, ());
                 }
                 Some(Type::Tag) => {
-                    self.tags.insert(name.clone(), ());
                     self.inner_tags.insert(name.clone(), ());
                 }
                 None => {}
@@ -177,7 +177,7 @@ impl<'a> Schema<'a> {
         match (cast, field) {
             (Some(Cast::Tag), _) => Kind::Tag,
             (None | Some(Cast::Field), Some(field_type)) => Kind::Field(*field_type),
-            (None, None) if self.tags.contains_key(name) => Kind::Tag,
+            (None, None) if self.tags.contains_key(name) || self.inner_tags.contains_key(name) => Kind::Tag,
             (_, None) => Kind::Unknown,
             (Some(Cast::Float), Some(_)) => Kind::Field(FieldType::Float),
             (Some(Cast::Integer), Some(_)) => Kind::Field(FieldType::Integer),

@@ -2,7 +2,7 @@
 
 use super::{Kind, ParseError, Parser, Position, Result};
 use crate::dialect::influx::ast::{
-    BinaryOp, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
+    BinaryOp, ColumnOrder, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
 };
 use crate::time::Zone;
 
@@ -27,6 +27,7 @@ impl Parser<'_> {
         let fields = self.fields()?;
         let target = self.target(into)?;
         self.expect(Kind::From)?;
+        let mut sort = None;
         // In the order of the text, as every clause is.
         let select = Select {
             fields,
@@ -35,7 +36,8 @@ impl Parser<'_> {
             condition: self.condition()?,
             dimensions: self.dimensions()?,
             fill: self.fill()?,
-            order: self.order()?,
+            order: self.select_order(&mut sort)?,
+            sort,
             limit: self.count(Kind::Limit)?,
             offset: self.count(Kind::Offset)?,
             slimit: self.count(Kind::Slimit)?,
@@ -247,12 +249,35 @@ impl Parser<'_> {
         Ok(self.text().parse().unwrap_or(u64::MAX).min(i64::MAX as u64))
     }
 
-    pub(super) fn order(&mut self) -> Result<Option<Order>> {
-        const TIME_ONLY: &str = "only ORDER BY time supported at this time";
+    /// The same, and `value(column)` instead of time.
+    fn select_order(&mut self, sort: &mut Option<ColumnOrder>) -> Result<Option<Order>> {
         if !self.accept(Kind::Order) {
             return Ok(None);
         }
         self.expect(Kind::By)?;
+        if self.next() == Kind::Ident && self.text() == "value" {
+            if self.scan() == Kind::Open {
+                let column = self.ident()?;
+                self.expect(Kind::Close)?;
+                *sort = Some(ColumnOrder { column, descending: self.direction() });
+                return Ok(None);
+            }
+            self.unscan();
+        }
+        self.unscan();
+        self.order_by().map(Some)
+    }
+
+    pub(super) fn order(&mut self) -> Result<Option<Order>> {
+        if !self.accept(Kind::Order) {
+            return Ok(None);
+        }
+        self.expect(Kind::By)?;
+        self.order_by().map(Some)
+    }
+
+    fn order_by(&mut self) -> Result<Order> {
+        const TIME_ONLY: &str = "only ORDER BY time supported at this time";
         let order = match self.next() {
             Kind::Asc => Order { named: false, descending: false },
             Kind::Desc => Order { named: false, descending: true },
@@ -272,7 +297,7 @@ impl Parser<'_> {
             self.direction();
             more = true;
         }
-        if more { Err(ParseError::new(TIME_ONLY)) } else { Ok(Some(order)) }
+        if more { Err(ParseError::new(TIME_ONLY)) } else { Ok(order) }
     }
 
     /// Whether DESC follows; ASC is the default.
