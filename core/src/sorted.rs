@@ -158,12 +158,6 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Keys that come in order need no search.
-        if let Some((page, entries)) = self.pages.iter().enumerate().next_back()
-            && entries.last().is_some_and(|(last, _)| last.borrow() < key)
-        {
-            return Place { page, at: entries.len(), found: false };
-        }
         // The last page that does not begin beyond the key.
         let page = match search(self.pages.len(), &|page| self.pages[page][0].0.borrow().cmp(key)) {
             Ok(page) => return Place { page, at: 0, found: true },
