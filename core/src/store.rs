@@ -82,6 +82,8 @@ pub struct StoreConfig {
     pub manifest_bytes: u64,
     /// Compactions read and write so many bytes a second; 0: there are none.
     pub compact_bytes_per_sec: u64,
+    /// A compaction's job ends, to go on later, when it has read and written so many bytes, and at the end of a series.
+    pub compact_slice_bytes: usize,
     /// A flush that failed is tried again after this many nanoseconds.
     pub retry_after: i64,
 }
@@ -97,6 +99,7 @@ impl Default for StoreConfig {
             max_pending_bytes: 64 << 20,
             manifest_bytes: 1 << 20,
             compact_bytes_per_sec: 32 << 20,
+            compact_slice_bytes: 4 << 20,
             retry_after: 10 * NANOS_PER_SEC,
         }
     }
@@ -268,7 +271,8 @@ impl Store {
     pub fn is_idle(&self) -> bool {
         let may_flush = self.want_flush && self.flushing.is_none() && self.poisoned.is_none();
         let quiet = self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty();
-        quiet && !may_flush && !(self.compact_all && !self.closing)
+        let may_compact = self.compact_all && !self.closing && self.poisoned.is_none();
+        quiet && !may_flush && !may_compact
     }
 
     /// Flushes everything. Then do actions until the store [is idle](Self::is_idle). What a failing disk leaves unflushed

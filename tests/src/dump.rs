@@ -73,7 +73,8 @@ fn read_run(run: &Run, read: &mut impl FnMut(&ByteRange) -> Bytes, mut each: imp
     }
 }
 
-fn series_text(key: &SeriesKey) -> String {
+/// `measurement,key=value,…`
+pub fn series_text(key: &SeriesKey) -> String {
     let tags = key.tags().map(|(name, value)| format!(",{name}={value}"));
     key.measurement().into_owned() + &tags.collect::<String>()
 }

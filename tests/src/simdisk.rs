@@ -145,10 +145,14 @@ impl SimDisk {
     }
 
     pub fn read(&self, range: &ByteRange) -> Bytes {
+        self.find(range).unwrap_or_else(|| panic!("{} is read but not there", range.file))
+    }
+
+    /// `None` when the file is not there any more.
+    pub fn find(&self, range: &ByteRange) -> Option<Bytes> {
         let start = usize::try_from(range.offset).expect("a file in memory");
-        let live = self.files.get(&range.file).and_then(|file| file.live.as_ref());
-        let live = live.unwrap_or_else(|| panic!("{} is read but not there", range.file));
-        Bytes::copy_from_slice(&live[start..start + range.len as usize])
+        let live = self.files.get(&range.file)?.live.as_ref()?;
+        Some(Bytes::copy_from_slice(&live[start..start + range.len as usize]))
     }
 }
 

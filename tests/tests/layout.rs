@@ -1,5 +1,5 @@
 //! An answer is a function of the points, the request, the clock and the configuration: how the points were divided among
-//! writes, flushes and restarts, and how the work was divided among turns, changes no byte.
+//! writes, flushes, compactions and restarts, and how the work was divided among turns, changes no byte.
 
 use isopoint_core::store::StoreConfig;
 use isopoint_tests::case::{Profile, Request};
@@ -29,6 +29,17 @@ const STATEMENTS: &[&str] = &[
     "SHOW TAG VALUES WITH KEY IN (host, region)",
     "SHOW FIELD KEYS",
 ];
+
+const DELETES: &[&str] = &[
+    "DELETE FROM load WHERE host = 'h1' AND time > '2024-01-01T02:00:00Z' AND time < '2024-01-01T05:00:00Z'",
+    "DELETE FROM cpu WHERE time < '2024-01-01T01:30:00Z'",
+    "DROP SERIES FROM cpu WHERE host = 'h2'",
+];
+
+fn change(core: &mut Core, statement: &str) {
+    let answer = core.exchange(&Request::post("/query", &[("db", DATABASE), ("q", statement)], ""), NOW);
+    assert!(answer.status == 200 && !answer.text().contains("error"), "{statement}: {}", answer.text());
+}
 
 fn ask(core: &mut Core) -> Vec<String> {
     let statement = |statement: &&str| {
@@ -62,6 +73,9 @@ fn the_way_points_were_stored_does_not_show() {
         let lines = datagen::lines(3_000, &mut random);
         let mut whole = begin();
         write(&mut whole, &lines);
+        // A third of the way, some is deleted; some of that is written again later.
+        DELETES.iter().for_each(|statement| change(&mut whole, statement));
+        write(&mut whole, &lines[..1_000]);
         let expected = ask(&mut whole);
         assert!(expected.iter().all(|answer| answer.contains("series") || answer.contains("name,")), "{expected:?}");
 
@@ -72,19 +86,30 @@ fn the_way_points_were_stored_does_not_show() {
             let (some, others) = rest.split_at(rest.len().min(1 + random.below(600)));
             write(&mut core, some);
             rest = others;
-            match random.below(4) {
+            match random.below(5) {
                 0 | 1 => core.host.flush(),
                 2 => restart(&mut core),
+                3 => core.host.compact(),
                 _ => {}
             }
         }
+        for statement in DELETES {
+            change(&mut core, statement);
+            match random.below(3) {
+                0 => core.host.flush(),
+                1 => core.host.compact(),
+                _ => restart(&mut core),
+            }
+        }
+        write(&mut core, &lines[..1_000]);
         for (expected, got) in expected.iter().zip(ask(&mut core)) {
             assert_eq!(*expected, got, "seed {seed}");
         }
         core.host.flush();
+        core.host.compact();
         restart(&mut core);
         for (expected, got) in expected.iter().zip(ask(&mut core)) {
-            assert_eq!(*expected, got, "seed {seed}, after a flush and a restart");
+            assert_eq!(*expected, got, "seed {seed}, after a flush, a compaction and a restart");
         }
     }
 }

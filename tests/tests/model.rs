@@ -36,7 +36,13 @@ fn the_store_is_a_map() {
 fn config(seed: u64) -> StoreConfig {
     // Some stores compact as time passes, others only when told.
     let compact_bytes_per_sec = if seed.is_multiple_of(2) { 1 << 20 } else { 0 };
-    StoreConfig { compact_bytes_per_sec, wal_segment_bytes: 4_000, manifest_bytes: 2_000, ..StoreConfig::default() }
+    StoreConfig {
+        compact_bytes_per_sec,
+        compact_slice_bytes: 2_000,
+        wal_segment_bytes: 4_000,
+        manifest_bytes: 2_000,
+        ..StoreConfig::default()
+    }
 }
 
 fn run(seed: u64) {

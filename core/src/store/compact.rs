@@ -85,6 +85,7 @@ impl Store {
             return None;
         }
         match &self.compacting {
+            None if self.compact_all => Some(Timestamp::MIN),
             Some(compaction) => compaction.waiting.as_ref().map(|(at, _)| *at),
             None => {
                 self.state.databases.values().any(|database| !database.shards.is_empty()).then_some(self.compact_after)
@@ -152,7 +153,7 @@ impl Store {
     fn begin_compaction(&mut self, now: Timestamp, place: Place, inputs: Vec<Arc<BlockFile>>) {
         self.compactions += 1;
         let temporary = FileName::compacting(place.database, place.policy, place.shard_start, self.compactions);
-        let merge = Box::new(Merge::new(inputs.clone()));
+        let merge = Box::new(Merge::new(inputs.clone(), self.config.compact_slice_bytes));
         let waiting = Some((now, merge));
         self.compacting = Some(Compaction { place, inputs, temporary, waiting, then: None, begun: now, moved: 0 });
     }

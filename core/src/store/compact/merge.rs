@@ -21,8 +21,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Bytes read or written after which a slice ends, between two series.
-const SLICE: usize = 4 << 20;
 /// A block of so many rows is worth copying as it is.
 const FULL_ROWS: u32 = (MAX_ROWS / 2) as u32;
 /// Gathered rows that are written, but for the last few.
@@ -38,8 +36,10 @@ pub(in crate::store) struct Merge {
     len: u64,
     /// Fields of all inputs, each once.
     fields: Vec<Field>,
-    /// Bytes read and written in this slice.
+    /// Bytes read in this slice.
     moved: usize,
+    /// Bytes read and written after which it ends, between two series.
+    slice: usize,
 }
 
 impl std::fmt::Debug for Merge {
@@ -102,7 +102,7 @@ struct Rows {
 
 impl Merge {
     /// `files` of one shard, oldest first, at least one.
-    pub(in crate::store) fn new(files: Vec<Arc<BlockFile>>) -> Self {
+    pub(in crate::store) fn new(files: Vec<Arc<BlockFile>>, slice: usize) -> Self {
         let metas = || files.iter().map(|file| file.index.meta());
         let meta = FileMeta {
             min_sequence: metas().map(|meta| meta.min_sequence).min().unwrap_or_default(),
@@ -123,7 +123,7 @@ impl Merge {
             Input { file, next: 0, fields }
         });
         let inputs = inputs.collect();
-        Self { inputs, writer: BlockFileWriter::new(meta), hash: Xxh3::new(), len: 0, fields, moved: 0 }
+        Self { inputs, writer: BlockFileWriter::new(meta), hash: Xxh3::new(), len: 0, fields, moved: 0, slice }
     }
 
     /// Does a slice.
@@ -167,7 +167,7 @@ impl Merge {
             let next = keys.next().map_err(damaged(at))?;
             heads.push(next.map(|(_, key)| key.to_vec()));
         }
-        while self.moved + self.writer.len() < SLICE {
+        while self.moved + self.writer.len() < self.slice {
             let Some(key) = heads.iter().flatten().min().cloned() else { return Ok(false) };
             let mut waiting = Vec::new();
             for at in 0..files.len() {
