@@ -48,17 +48,6 @@ enum Command {
     /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
     /// `isopoint import weather.csv --database demo --tags location`.
     Import(ImportArgs),
-    /// Put the secrets of data sources under a new key
-    ///
-    /// The server must not run. The new key takes the place of the old one in the key file once every secret is sealed
-    /// with it; a crash in between loses nothing.
-    RotateKey {
-        #[command(flatten)]
-        settings: Settings,
-        /// TOML file of settings
-        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
     /// Copy a data folder into a folder of backups, also while a server uses it
     ///
     /// Every backup is a whole data folder; what an earlier one has already is linked, not copied again.
@@ -73,6 +62,17 @@ enum Command {
     Repair(ops::RepairArgs),
     /// Write points of a data folder as line protocol, CSV or Parquet
     Export(ops::ExportArgs),
+    /// Put the secrets of data sources under a new key
+    ///
+    /// The server must not run. The new key takes the place of the old one in the key file once every secret is sealed
+    /// with it; a crash in between loses nothing.
+    RotateKey {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print the settings in force, as a configuration file
     Config {
         #[command(flatten)]

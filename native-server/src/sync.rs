@@ -130,6 +130,8 @@ async fn tail(host: &Arc<Host>, database: &str) -> Response<Body> {
                     *of != *database
                         || send(&TailFrame::Points { generation: memtable, policy: &policy, batch: &points }).await
                 }
+                // It begins again, without them.
+                Ok(Ok(News::Deleted { database: of })) => *of != *database,
                 Ok(Ok(News::Files)) => match host.database(&database) {
                     Some((view, first)) => {
                         let now = manifest(&view, first);

@@ -5,6 +5,7 @@
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
 use super::errand::{Errand, ErrandError, Told};
+use super::facette::Mapping;
 use super::sealer::Sealer;
 use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
@@ -48,6 +49,8 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
+    /// How Facette's names stand for series.
+    pub facette: Mapping,
     /// Callers must say who they are. Otherwise everybody may do everything, and credentials are not looked at.
     pub authentication: bool,
     /// Hashes and signatures, of a host that keeps users.
@@ -91,6 +94,7 @@ impl Default for ApiConfig {
             influx_version: "1.8.10-isopoint".to_owned(),
             sealer: None,
             data_sources: DataSourceConfig::default(),
+            facette: Mapping::default(),
             authentication: false,
             vault: None,
         }

@@ -19,6 +19,7 @@ mod admin;
 mod answer;
 mod authorize;
 mod compile;
+mod delete;
 mod encode_csv;
 mod encode_json;
 mod encode_msgpack;

@@ -147,8 +147,11 @@ impl Server {
                     Event::Done(id)
                 }
                 Action::Sync { id, .. } | Action::Truncate { id, .. } => Event::Done(id),
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Run { id, job } => {
+                    Event::JobDone(id, job.run(&mut |_| unreachable!("too few files to compact")))
+                }
+                Action::Rename { .. } => unreachable!("too few files to compact"),
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     if Some(write) == awaited {
                         found = Some(outcome);
