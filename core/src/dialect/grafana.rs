@@ -6,8 +6,8 @@
 //!  /health /resources /proxy ───────┴► outgoing ─► Errand ─► host ─► other servers
 //!
 //!  /api/ds/query ─► query ─► testdata ───────────────┐
-//!                      ├───► influx ─► language ─► Frames ─► DataFrame ─► expr ─► frame JSON
-//!                      └───► influx, prometheus, graphite ─► Errand ─┘
+//!                      ├───► influxdb ─► language ─► Frames ─► DataFrame ─► expr ─► frame JSON
+//!                      └───► influxdb, prometheus, graphite ─► Errand ─┘
 //! ```
 //!
 //! `error` owns the wordings of routes, each backend those of its own; `record` says how a data source is stored.
@@ -20,7 +20,7 @@ mod frame;
 mod graphite;
 mod health;
 mod identity;
-mod influx;
+mod influxdb;
 mod json;
 mod meta;
 mod outcome;

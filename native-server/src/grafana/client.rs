@@ -145,7 +145,7 @@ impl Caller {
     fn check(&self, uri: &Uri) -> Result<(), ErrandError> {
         let host = uri.host().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let port = uri.port_u16().unwrap_or_else(|| if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let target = format!("{bare}:{port}");
         if !self.rule.allowed.is_empty() && !self.rule.allowed.iter().any(|known| known.eq_ignore_ascii_case(&target)) {
             return Err(ErrandError::Forbidden(format!("{target} is not among the allowed addresses")));

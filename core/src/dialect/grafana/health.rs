@@ -3,7 +3,7 @@
 use super::crud::sources;
 use super::error::{ApiError, json_headers};
 use super::identity::{Right, with_right};
-use super::influx;
+use super::influxdb;
 use super::json::{Json, object};
 use super::outcome::Fault;
 use super::outgoing::Outgoing;
@@ -62,13 +62,13 @@ fn check(call: Call, pattern: &str, by_uid: bool) -> Box<dyn Exchange> {
 fn begin(call: &Call, record: &Record) -> Result<Check, ApiError> {
     let backend = backend(&record.kind).ok_or_else(ApiError::not_registered)?;
     let mut works = Works::default();
-    let local = backend == Backend::Influx && influx::is_local(record, &call.config);
+    let local = backend == Backend::Influx && influxdb::is_local(record, &call.config);
     let mut failed = None;
     if local {
-        let database = influx::database(record);
+        let database = influxdb::database(record);
         match principal(call, record) {
             Ok(principal) => {
-                works.inquire("influxql", &question(call, influx::HEALTH_STATEMENT, &database, &principal));
+                works.inquire("influxql", &question(call, influxdb::HEALTH_STATEMENT, &database, &principal));
             }
             Err(fault) => {
                 failed = Some(Fault { message: format!("{}: error reading influxDB", fault.message), ..fault })
@@ -89,7 +89,7 @@ fn begin(call: &Call, record: &Record) -> Result<Check, ApiError> {
 fn outgoing_call(call: &Call, record: &Record, backend: Backend) -> Result<HttpCall, Fault> {
     let outgoing = Outgoing::of(record, &call.config).map_err(|error| Fault::plugin(error.status, error.message))?;
     Ok(match backend {
-        Backend::Influx => influx::health_call(record, &outgoing)?,
+        Backend::Influx => influxdb::health_call(record, &outgoing)?,
         Backend::Graphite => graphite::health_call(&outgoing),
         Backend::Prometheus | Backend::TestData => {
             prometheus::call(record, &outgoing, "api/v1/query", &[("query", "1+1"), ("time", "4")])
@@ -116,8 +116,8 @@ impl Check {
         }
         let raw = self.works.take(0);
         match (self.backend, raw) {
-            (_, raw @ Raw::Frames(_)) => influx::health(local(raw)),
-            (Backend::Influx, Raw::Told(told)) => influx::health(influx::answer(told)),
+            (_, raw @ Raw::Frames(_)) => influxdb::health(local(raw)),
+            (Backend::Influx, Raw::Told(told)) => influxdb::health(influxdb::answer(told)),
             (Backend::Graphite, Raw::Told(told)) => graphite::frames(told)
                 .map(|_| "Successfully connected to Graphite".to_owned())
                 .map_err(|fault| fault.message),

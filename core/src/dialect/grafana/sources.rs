@@ -28,6 +28,7 @@ pub(crate) struct Sources {
 
 /// How a record is named in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names, reason = "a record's name is what it is called")]
 pub(crate) enum Name {
     Id(i64),
     Uid(String),

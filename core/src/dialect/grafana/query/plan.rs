@@ -3,7 +3,7 @@
 use super::super::error::ApiError;
 use super::super::frame::{DataFrame, Field, Times, Values};
 use super::super::identity::Identity;
-use super::super::influx::{self, Series, Statement};
+use super::super::influxdb::{self, Series, Statement};
 use super::super::json::Json;
 use super::super::outcome::{Fault, Outcome};
 use super::super::outgoing::Outgoing;
@@ -87,7 +87,7 @@ fn one(
                 testdata::Answer::After { millis, outcome } => Plan::Waiting(works.wait(millis), outcome),
             })
         }
-        Backend::Influx if influx::is_local(record, &call.config) => {
+        Backend::Influx if influxdb::is_local(record, &call.config) => {
             let other = model.text_of("queryType");
             if !other.is_empty() && other != "influxql" && language::find(other).is_some() {
                 let text = match model.get("query") {
@@ -95,20 +95,20 @@ fn one(
                     Some(value) => String::from_utf8(value.to_bytes()).unwrap_or_default(),
                     None => String::new(),
                 };
-                let database = influx::database(record);
+                let database = influxdb::database(record);
                 let principal = principal(call, record)?;
                 let mut question = question(call, &text, &database, &principal);
                 (question.from_millis, question.to_millis) = (range.from, range.to);
                 return Ok(Plan::Language(works.inquire(other, &question)));
             }
-            let context = influx::Context { range, interval_millis: query.interval_millis };
+            let context = influxdb::Context { range, interval_millis: query.interval_millis };
             let statement = Statement::read(record, model, context)?;
             let principal = principal(call, record)?;
             let place = works.inquire("influxql", &question(call, &statement.text, &statement.database, &principal));
             Ok(Plan::Local(place, Box::new(statement)))
         }
         Backend::Influx => {
-            let context = influx::Context { range, interval_millis: query.interval_millis };
+            let context = influxdb::Context { range, interval_millis: query.interval_millis };
             let statement = Statement::read(record, model, context)?;
             let outgoing = outgoing(record, call)?;
             let place = works.call(statement.call(record, &outgoing)?);
@@ -201,7 +201,7 @@ fn data_frames(frame: Frame) -> Vec<DataFrame> {
         let rows = 0..column.column.len();
         let cells = rows.map(|row| column.column.get(row));
         let values = match column.column.values {
-            crate::model::column::Values::Float(_) => Values::Float(cells.map(|cell| as_float(cell)).collect()),
+            crate::model::column::Values::Float(_) => Values::Float(cells.map(as_float).collect()),
             crate::model::column::Values::Integer(_) => Values::Int(
                 cells.map(|cell| if let Some(Value::Integer(value)) = cell { Some(value) } else { None }).collect(),
             ),
