@@ -4,9 +4,13 @@
 //! [`exchange`] holds the shapes every host speaks: a request, and a conversation that ends in status, headers and a
 //! streamed body.
 
+pub mod errand;
 pub mod exchange;
 pub mod facette;
 pub mod form;
+pub mod grafana;
 pub mod influx;
 pub mod json;
+pub mod language;
 pub mod route;
+pub mod sealer;

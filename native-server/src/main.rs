@@ -4,6 +4,7 @@ mod assets;
 mod cli;
 mod config;
 mod drive;
+mod grafana;
 mod gzip;
 mod host;
 mod http;

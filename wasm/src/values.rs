@@ -65,9 +65,9 @@ pub(crate) fn names(names: &[&str]) -> JsValue {
     serde_wasm_bindgen::to_value(names).expect("texts become an array")
 }
 
-/// The databases of both; of two with one name the first counts.
+/// The databases of both, of two with one name the first; the documents of the second, which the page may change.
 pub(crate) fn both(first: &Snapshot, second: &Snapshot) -> Snapshot {
     let mut databases = Vec::clone(&first.databases);
     databases.extend(second.databases.iter().filter(|database| first.database(&database.name).is_none()).cloned());
-    Snapshot { databases: Arc::new(databases), ..Snapshot::default() }
+    Snapshot { databases: Arc::new(databases), documents: Arc::clone(&second.documents) }
 }

@@ -4,6 +4,7 @@ use super::Local;
 use crate::task::{Told, Work, done, yielded};
 use crate::values::{self, Object};
 use bytes::Bytes;
+use isopoint_core::dialect::errand::{self, Errand, ErrandError};
 use isopoint_core::dialect::exchange::{Exchange, Turn};
 use isopoint_core::exec::Budget;
 use isopoint_core::store::Snapshot;
@@ -22,6 +23,10 @@ impl Work for Box<dyn Exchange> {
                 return Told::Caller(told.into());
             }
             Turn::Read(ranges) => return Told::Read(ranges),
+            Turn::Ask(errands) => {
+                self.told(errands.iter().map(unanswered).collect());
+                return Told::Nobody;
+            }
             Turn::Yield => return yielded(),
             Turn::Done(stats) => return done(&stats),
             Turn::Write { database, policy, batch } => local.write(now, &database, policy.as_deref(), *batch),
@@ -36,5 +41,13 @@ impl Work for Box<dyn Exchange> {
 
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
         (**self).supply(bytes);
+    }
+}
+
+/// A page calls no other server, and does not wait.
+fn unanswered(errand: &Errand) -> Result<errand::Told, ErrandError> {
+    match errand {
+        Errand::Http(_) => Err(ErrandError::Unsupported),
+        Errand::Wait { .. } => Ok(errand::Told::Waited),
     }
 }
