@@ -16,7 +16,7 @@ use crate::exec::Budget;
 use crate::store::{Snapshot, WriteError, Written};
 use bytes::Bytes;
 
-const MAX_LINES: usize = 10_000;
+const MAX_LINES: u64 = 10_000;
 
 pub(crate) fn by_id(call: Call) -> Box<dyn Exchange> {
     resource(call, &["/api/datasources/{id}/resources", "/api/datasources/{id}/resources/{*path}"], false)
@@ -89,13 +89,13 @@ fn echo(request: &ApiRequest, path: &str) -> Json {
 
 /// `Message #1` and so on.
 fn lines(request: &ApiRequest) -> String {
-    let number = |name: &str, default: usize| {
+    let number = |name: &str, default: u64| {
         let mut pairs = form::pairs(request.query.as_bytes());
         pairs.find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(default)
     };
     let (count, start) = (number("count", 10).min(MAX_LINES), number("start", 1).min(1 << 40));
     let as_json = form::pairs(request.query.as_bytes()).any(|(key, value)| key == "format" && value == "json");
-    let line = |at: usize| {
+    let line = |at: u64| {
         if as_json { format!("{{\"message\":\"Message #{at}\"}}\n") } else { format!("Message #{at}\n") }
     };
     (start..start + count).map(line).collect()
