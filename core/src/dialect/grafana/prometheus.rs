@@ -187,7 +187,8 @@ impl Expression {
             for one in result.list() {
                 let metric = one.get("metric").unwrap_or(&Json::Null);
                 let value = one.get("value").map(std::slice::from_ref);
-                frames.push(self.series(metric, value.or_else(|| one.get("values").map(Json::list)).unwrap_or_default()));
+                frames
+                    .push(self.series(metric, value.or_else(|| one.get("values").map(Json::list)).unwrap_or_default()));
             }
         }
         if frames.is_empty() {

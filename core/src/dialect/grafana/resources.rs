@@ -28,7 +28,8 @@ pub(crate) fn by_uid(call: Call) -> Box<dyn Exchange> {
 
 fn resource(call: Call, patterns: &[&str], by_uid: bool) -> Box<dyn Exchange> {
     let found = patterns.iter().find_map(|pattern| Some((pattern, path_values(pattern, &call.request.path)?)));
-    let (pattern, values) = found.map_or_else(|| (patterns[0], Default::default()), |(pattern, values)| (pattern, values));
+    let (pattern, values) =
+        found.map_or_else(|| (patterns[0], Default::default()), |(pattern, values)| (pattern, values));
     let path = values.get(1).copied().unwrap_or_default();
     let begun = with_right(&call, Right::Query).and_then(|_| {
         let record = named(&call, pattern, by_uid, ApiError::not_found)?;
