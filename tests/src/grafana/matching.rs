@@ -26,8 +26,8 @@ fn holds(wanted: &Value, got: Option<&Value>, path: &str) -> Result<(), String> 
             members.iter().try_for_each(|(name, wanted)| holds(wanted, got.get(name), &format!("{path}.{name}")))
         }
         (Value::List(items), Value::List(found)) if items.len() == found.len() => {
-            let both = items.iter().zip(found).enumerate();
-            both.map(|(at, (wanted, got))| holds(wanted, Some(got), &format!("{path}[{at}]"))).collect()
+            let mut both = items.iter().zip(found).enumerate();
+            both.try_for_each(|(at, (wanted, got))| holds(wanted, Some(got), &format!("{path}[{at}]")))
         }
         (Value::Number(_), Value::Number(_)) => {
             let (Some(a), Some(b)) = (wanted.as_f64(), got.as_f64()) else { return differs() };

@@ -129,7 +129,11 @@ fn an_update_counts_versions_and_keeps_secrets() {
 #[test]
 fn provisioned_records_are_read_only_and_found_again() {
     let mut world = World::default();
-    let hash = |_: &[u8]| [0xab; 32];
+    let hash = |name: &[u8]| {
+        let mut hash = [0xab; 32];
+        hash[7] ^= name[0] ^ b'p';
+        hash
+    };
     let apply = |world: &mut World, document: &str| {
         let provisioned = super::provision(document.as_bytes(), &world.0, &Glass, &hash, &[1; 32]).unwrap();
         for changes in &provisioned.changes {

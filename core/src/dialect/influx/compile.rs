@@ -109,7 +109,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
         }
         None => None,
     };
-    let own = time::interval(&select.dimensions, context.now)?;
+    let own = interval(&select.dimensions, context.now)?;
     let interval = own.or_else(|| outer.and_then(|outer| outer.interval));
     let shape = check::check(select, interval.is_some(), own.is_none())?;
     if let Some(outer) = outer {
