@@ -8,9 +8,14 @@
 
 pub mod explain;
 pub mod expr;
+pub mod pool;
 
 pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Scalar};
+pub use pool::{
+    Along, Band, Each, Expect, Expectation, Join, JoinOp, Listed, Measure, Merge, Outlying, Pool, Quantile, Rank,
+    Reach, ReachMethod, Smoothing, Walk,
+};
 
 use crate::pattern::Regex;
 use crate::time::TimeRange;
@@ -32,6 +37,13 @@ pub enum Node {
     Sample(Box<Sample>),
     Order(Box<Order>),
     Limit(Box<Limit>),
+    Merge(Box<Merge>),
+    Pool(Box<Pool>),
+    Quantile(Box<Quantile>),
+    Walk(Box<Walk>),
+    Join(Box<Join>),
+    Rank(Box<Rank>),
+    Expect(Box<Expect>),
     /// The groups of every input, in the order of the inputs, which a frame's [`input`](crate::model::Frame::input)
     /// tells apart.
     Union(Vec<Self>),
@@ -95,6 +107,10 @@ pub enum GroupBy {
     Tags(Vec<String>),
     /// By every tag that any series of the scan has.
     AllTags,
+    /// Every group stays by itself, in the order of the input.
+    Each,
+    /// By what the translator knows of the input's groups.
+    Listed(Vec<Listed>),
 }
 
 /// Keeps the rows for which the predicate is true.

@@ -68,7 +68,16 @@ impl Naive<'_> {
                     .flat_map(|(input, node)| self.node(node).into_iter().map(move |group| Group { input, ..group }));
                 all.collect()
             }
-            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) => unreachable!("compared by hand"),
+            Node::Absent(_)
+            | Node::DropGaps(_)
+            | Node::Sample(_)
+            | Node::Merge(_)
+            | Node::Pool(_)
+            | Node::Quantile(_)
+            | Node::Walk(_)
+            | Node::Join(_)
+            | Node::Rank(_)
+            | Node::Expect(_) => unreachable!("compared by hand"),
         }
     }
 
@@ -185,6 +194,7 @@ fn join(groups: Vec<Group>, by: &GroupBy, all: &[String], descending: bool) -> V
         GroupBy::Nothing => Vec::new(),
         GroupBy::Tags(keys) => keys.clone(),
         GroupBy::AllTags => all.to_vec(),
+        GroupBy::Each | GroupBy::Listed(_) => panic!("the plain executor is not given these"),
     };
     keys.sort();
     let mut joined: BTreeMap<(String, Vec<(String, String)>), Group> = BTreeMap::new();
