@@ -22,15 +22,16 @@ mod expect;
 mod fill;
 mod first_rows;
 pub mod fold;
+mod follow;
 mod gaps;
 mod group;
-mod join;
 mod limit;
 mod load;
 mod map;
 mod merge;
 mod merged;
 mod needs;
+mod pair;
 mod pool;
 mod quantile;
 mod rank;
@@ -42,7 +43,6 @@ pub mod task;
 #[cfg(test)]
 mod tests;
 mod union;
-mod walk;
 
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

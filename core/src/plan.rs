@@ -13,8 +13,8 @@ pub mod pool;
 pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Scalar};
 pub use pool::{
-    Along, Band, Each, Expect, Expectation, Join, JoinOp, Listed, Measure, Merge, Outlying, Pool, Quantile, Rank,
-    Reach, ReachMethod, Smoothing, Walk,
+    Along, Band, Each, Expect, Expectation, Follow, Listed, Measure, Merge, Outlying, Pair, PairOp, Pool, Quantile,
+    Rank, Reach, ReachMethod, Smoothing,
 };
 
 use crate::pattern::Regex;
@@ -40,8 +40,8 @@ pub enum Node {
     Merge(Box<Merge>),
     Pool(Box<Pool>),
     Quantile(Box<Quantile>),
-    Walk(Box<Walk>),
-    Join(Box<Join>),
+    Follow(Box<Follow>),
+    Pair(Box<Pair>),
     Rank(Box<Rank>),
     Expect(Box<Expect>),
     /// The groups of every input, in the order of the inputs, which a frame's [`input`](crate::model::Frame::input)

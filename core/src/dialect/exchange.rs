@@ -4,6 +4,7 @@
 //! done: it reads byte ranges when asked, submits writes and commands to its store and reports how they went, and sends
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
+use super::datadog;
 use crate::exec::{Budget, QueryStats};
 use crate::limits::Limits;
 use crate::model::WriteBatch;
@@ -44,11 +45,16 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
+    pub datadog: datadog::Settings,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { limits: Limits::default(), influx_version: "1.8.10-isopoint".to_owned() }
+        Self {
+            limits: Limits::default(),
+            influx_version: "1.8.10-isopoint".to_owned(),
+            datadog: datadog::Settings::default(),
+        }
     }
 }
 

@@ -4,13 +4,13 @@
 //! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left.
 
 use super::exchange::{ApiConfig, ApiRequest, Exchange};
-use super::{facette, influx};
+use super::{datadog, facette, influx};
 use crate::store::Snapshot;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &datadog::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]

@@ -5,12 +5,13 @@ use super::aggregate::AggregateSource;
 use super::cursor::Source;
 use super::expect;
 use super::fill::{self, FillSource};
+use super::follow;
 use super::gaps::GapsSource;
 use super::group::{GroupSource, Grouping};
-use super::join;
 use super::limit::{LimitSource, Page};
 use super::map::{FilterSource, MapSource};
 use super::merged;
+use super::pair;
 use super::pool;
 use super::quantile::QuantileSource;
 use super::rank;
@@ -18,9 +19,8 @@ use super::sample::SampleSource;
 use super::scan::ScanSource;
 use super::task::QueryError;
 use super::union::UnionSource;
-use super::walk;
 use crate::limits::Limits;
-use crate::plan::{Bucket, Join, Node, Pool, Rank};
+use crate::plan::{Bucket, Node, Pair, Pool, Rank};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
@@ -110,8 +110,8 @@ impl Builder<'_> {
             Node::Merge(_)
             | Node::Pool(_)
             | Node::Quantile(_)
-            | Node::Walk(_)
-            | Node::Join(_)
+            | Node::Follow(_)
+            | Node::Pair(_)
             | Node::Rank(_)
             | Node::Expect(_) => self.pooled(node)?,
             Node::Union(inputs) => {
@@ -131,18 +131,22 @@ impl Builder<'_> {
         Ok(match node {
             Node::Merge(node) => merged::source(self.node(node.input, false)?, node.groups),
             Node::Pool(node) => {
-                let Pool { input, groups, first, last, reach, change, function } = *node;
-                pool::source(self.node(input, false)?, groups, pool::Work { first, last, reach, change, function })
+                let Pool { input, groups, first, last, reach, change, function, every_row } = *node;
+                pool::source(
+                    self.node(input, false)?,
+                    groups,
+                    pool::Work { first, last, reach, change, function, every_row },
+                )
             }
             Node::Quantile(node) => {
                 let input = self.node(node.input, false)?;
                 Arc::new(QuantileSource::new(input, &node.by, node.bucket, node.parts))
             }
-            Node::Walk(node) => walk::source(self.node(node.input, false)?, node.along),
-            Node::Join(node) => {
-                let Join { left, right, op, pairs, named_by_right, left_zero, right_zero } = *node;
+            Node::Follow(node) => follow::source(self.node(node.input, false)?, node.along),
+            Node::Pair(node) => {
+                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero } = *node;
                 let (left, right) = (self.node(left, false)?, self.node(right, false)?);
-                join::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero])
+                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero])
             }
             Node::Rank(node) => {
                 let Rank { input, measure, count, greatest, width_secs } = *node;
@@ -178,8 +182,8 @@ fn descending(node: &Node) -> bool {
         Node::Merge(_)
         | Node::Pool(_)
         | Node::Quantile(_)
-        | Node::Walk(_)
-        | Node::Join(_)
+        | Node::Follow(_)
+        | Node::Pair(_)
         | Node::Rank(_)
         | Node::Expect(_) => false,
     }

@@ -10,9 +10,9 @@
 //! | forecast | the line of least squares (robust) or with a season the median season on top; band: `width` standard deviations of the misses |
 
 use super::cursor::{ColumnDef, Header, Source};
+use super::follow::fit::{self, Line};
 use super::table::Table;
 use super::tables::{self, TablesSource, float_column, float_header};
-use super::walk::fit::{self, Line};
 use crate::model::Column;
 use crate::model::column::Values;
 use crate::plan::{Band, Expectation, Outlying};

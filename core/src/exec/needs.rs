@@ -37,8 +37,8 @@ fn collect(node: &Node, snapshot: &Snapshot, limits: &Limits, needed: &mut Vec<B
         Node::Merge(node) => &node.input,
         Node::Pool(node) => &node.input,
         Node::Quantile(node) => &node.input,
-        Node::Walk(node) => &node.input,
-        Node::Join(node) => {
+        Node::Follow(node) => &node.input,
+        Node::Pair(node) => {
             collect(&node.left, snapshot, limits, needed)?;
             &node.right
         }

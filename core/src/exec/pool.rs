@@ -2,10 +2,10 @@
 
 use super::cursor::{Header, Source};
 use super::exact_sum::ExactSum;
+use super::follow;
 use super::group::listed_groups;
 use super::table::Table;
 use super::tables::{self, TablesSource, float_column};
-use super::walk;
 use crate::order;
 use crate::plan::{Along, Function, Listed, Reach, ReachMethod};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub(super) struct Work {
     pub(super) reach: Reach,
     pub(super) change: Option<Along>,
     pub(super) function: Function,
+    pub(super) every_row: bool,
 }
 
 pub(super) fn source(input: Arc<dyn Source>, listed: Vec<Listed>, work: Work) -> Arc<dyn Source> {
@@ -42,13 +43,14 @@ struct Aligned {
 impl tables::Work for Pooled {
     fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
         let tables = inputs.into_iter().next().unwrap_or_default();
-        let Work { first, last, reach, change, function } = &self.work;
+        let Work { first, last, reach, change, function, every_row } = &self.work;
         let values: Vec<Vec<f64>> = tables.iter().map(tables::first).collect();
-        let times = common_times(&tables, &values, *first, *last);
+        let times = common_times(&tables, &values, (*first, *last), *every_row);
         let align = |(table, values): (&Table, &Vec<f64>)| {
             let mut aligned = aligned(&table.times, values, &times, *reach);
+            aligned.own |= *every_row && table.len() > 0;
             if let Some(along) = change {
-                aligned.values = walk::numbers_along(along, &times, &aligned.values);
+                aligned.values = follow::numbers_along(along, &times, &aligned.values);
             }
             aligned
         };
@@ -58,29 +60,26 @@ impl tables::Work for Pooled {
                 return Table::default();
             }
             let members: Vec<&[f64]> = members.iter().map(|at| &*aligned[*at as usize].values).collect();
-            let joined = joined(&members, times.len(), *function);
+            let joined = joined(&members, times.len(), *function, *every_row);
             Table { times: times.clone(), columns: vec![tables::column(joined)] }
         };
         self.members.iter().map(join).collect()
     }
 }
 
-/// The times in `[first, last]` at which any table has a value, ascending.
-fn common_times(tables: &[Table], values: &[Vec<f64>], first: i64, last: i64) -> Vec<i64> {
+/// The times in `[first, last]` at which any table has a value, or a row, ascending.
+fn common_times(tables: &[Table], values: &[Vec<f64>], (first, last): (i64, i64), every_row: bool) -> Vec<i64> {
     let mut times: Vec<i64> = Vec::new();
     let mut unsorted = false;
     for (table, values) in tables.iter().zip(values) {
         // Most tables have the times of those before them: only what is new is added.
-        let known = times.len();
-        let mut at = times[..known].partition_point(|time| *time < table.times.first().copied().unwrap_or(0));
-        if unsorted {
+        if std::mem::take(&mut unsorted) {
             order::sort_dedup(&mut times);
-            unsorted = false;
-            at = times.partition_point(|time| *time < table.times.first().copied().unwrap_or(0));
         }
         let known = times.len();
+        let mut at = times.partition_point(|time| *time < table.times.first().copied().unwrap_or(0));
         for (time, value) in table.times.iter().zip(values) {
-            if value.is_nan() || *time < first || *time > last {
+            if value.is_nan() && !every_row || *time < first || *time > last {
                 continue;
             }
             while at < known && times[at] < *time {
@@ -135,12 +134,15 @@ pub(super) fn reached(time: i64, before: Option<(i64, f64)>, after: Option<(i64,
     }
 }
 
-fn joined(members: &[&[f64]], len: usize, function: Function) -> Vec<f64> {
+fn joined(members: &[&[f64]], len: usize, function: Function, counts_none: bool) -> Vec<f64> {
     let mut out = vec![f64::NAN; len];
     match function {
         Function::Count => {
             for (at, out) in out.iter_mut().enumerate() {
-                *out = members.iter().filter(|values| !values[at].is_nan()).count() as f64;
+                let count = members.iter().filter(|values| !values[at].is_nan()).count();
+                if count > 0 || counts_none {
+                    *out = count as f64;
+                }
             }
         }
         Function::Min | Function::Max => {

@@ -59,8 +59,8 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
         Node::Merge(merge) => below(&merge.input),
         Node::Pool(pool) => below(&pool.input),
         Node::Quantile(quantile) => below(&quantile.input),
-        Node::Walk(walk) => below(&walk.input),
-        Node::Join(join) => below(&join.left).and_then(|()| below(&join.right)),
+        Node::Follow(follow) => below(&follow.input),
+        Node::Pair(pair) => below(&pair.left).and_then(|()| below(&pair.right)),
         Node::Rank(rank) => below(&rank.input),
         Node::Expect(expect) => below(&expect.input),
     }

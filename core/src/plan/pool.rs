@@ -1,7 +1,7 @@
 //! Nodes over the values of many groups at once: brought onto common times, joined, ranked, followed along time.
 //!
 //! All of them read the first column of their input as a number, absent where it is no finite one, and give a float
-//! column. `Walk`, `Join` and `Expect` take further columns along as they are (`Join`: the left side's); `Pool` drops
+//! column. `Follow`, `Pair` and `Expect` take further columns along as they are (`Pair`: the left side's); `Pool` drops
 //! them.
 
 use super::{Bucket, Function, GroupBy, Node};
@@ -26,7 +26,7 @@ pub struct Merge {
 /// The common times are those in `[first, last]` at which any group of the input has a value. A group that lacks one of
 /// them gets it by `reach` from its own values, also from those outside. Then `change`, if any, is taken along each
 /// group, and `function` joins the members of each listed group time by time; where none has a value the row is absent
-/// (`Count`: 0). A listed group none of whose members has a value of its own in `[first, last]` has no rows.
+/// (`Count` of every row: 0). A listed group none of whose members has a value of its own in `[first, last]` has no rows.
 #[derive(Clone, Debug)]
 pub struct Pool {
     pub input: Node,
@@ -37,6 +37,8 @@ pub struct Pool {
     pub change: Option<Along>,
     /// `Mean`, `Sum`, `Min`, `Max` or `Count`.
     pub function: Function,
+    /// Rows without a value count as rows that have one.
+    pub every_row: bool,
 }
 
 /// How a value is found where there is none: from values at most `limit` nanoseconds away.
@@ -59,7 +61,7 @@ pub enum ReachMethod {
 
 /// Follows each group along time.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct Follow {
     pub input: Node,
     pub along: Along,
 }
@@ -128,7 +130,7 @@ pub enum Each {
     DropZero,
     /// With a number on one side.
     With {
-        op: JoinOp,
+        op: PairOp,
         number: f64,
         /// The number is the left side.
         first: bool,
@@ -138,10 +140,10 @@ pub enum Each {
 /// Two inputs, group with group, time by time: a row at every time of either. Absent on a side makes absent, and so does
 /// a result that is no finite number. A pair of which one side has no rows has none.
 #[derive(Clone, Debug)]
-pub struct Join {
+pub struct Pair {
     pub left: Node,
     pub right: Node,
-    pub op: JoinOp,
+    pub op: PairOp,
     /// (left, right), in the order of the answer.
     pub pairs: Vec<(u32, u32)>,
     /// The answer's groups are named as the right side's.
@@ -152,7 +154,7 @@ pub struct Join {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JoinOp {
+pub enum PairOp {
     Add,
     Sub,
     Mul,
@@ -161,7 +163,7 @@ pub enum JoinOp {
     Max,
 }
 
-impl JoinOp {
+impl PairOp {
     /// NaN where there is no finite answer.
     pub fn apply(self, left: f64, right: f64) -> f64 {
         let value = match self {

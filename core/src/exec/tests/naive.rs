@@ -74,8 +74,8 @@ impl Naive<'_> {
             | Node::Merge(_)
             | Node::Pool(_)
             | Node::Quantile(_)
-            | Node::Walk(_)
-            | Node::Join(_)
+            | Node::Follow(_)
+            | Node::Pair(_)
             | Node::Rank(_)
             | Node::Expect(_) => unreachable!("compared by hand"),
         }

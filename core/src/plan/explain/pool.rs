@@ -2,7 +2,7 @@
 
 use super::{Instant, Parts, list};
 use crate::plan::{
-    Along, Each, Expectation, Function, JoinOp, Listed, Measure, Node, Outlying, Reach, ReachMethod, Smoothing,
+    Along, Each, Expectation, Function, Listed, Measure, Node, Outlying, PairOp, Reach, ReachMethod, Smoothing,
 };
 use std::fmt::{self, Write as _};
 
@@ -28,11 +28,11 @@ pub(super) fn write(node: &Node, out: &mut String) -> fmt::Result {
                 Parts(&quantile.bucket)
             )
         }
-        Node::Walk(walk) => write!(out, "walk {}", along_text(&walk.along)),
-        Node::Join(join) => {
-            let pairs = join.pairs.iter().map(|(left, right)| format!("{left} {right}"));
-            write!(out, "join {} {}", op(join.op), list(pairs))?;
-            for (side, zero) in [("left", &join.left_zero), ("right", &join.right_zero)] {
+        Node::Follow(follow) => write!(out, "follow {}", along_text(&follow.along)),
+        Node::Pair(pair) => {
+            let pairs = pair.pairs.iter().map(|(left, right)| format!("{left} {right}"));
+            write!(out, "pair {} {}", op(pair.op), list(pairs))?;
+            for (side, zero) in [("left", &pair.left_zero), ("right", &pair.right_zero)] {
                 if let Some(bucket) = zero {
                     write!(out, " {side} else 0 {}", Parts(bucket))?;
                 }
@@ -133,14 +133,14 @@ fn each_text(each: Each) -> String {
     }
 }
 
-const fn op(op: JoinOp) -> &'static str {
+const fn op(op: PairOp) -> &'static str {
     match op {
-        JoinOp::Add => "+",
-        JoinOp::Sub => "-",
-        JoinOp::Mul => "*",
-        JoinOp::Div => "/",
-        JoinOp::Min => "min",
-        JoinOp::Max => "max",
+        PairOp::Add => "+",
+        PairOp::Sub => "-",
+        PairOp::Mul => "*",
+        PairOp::Div => "/",
+        PairOp::Min => "min",
+        PairOp::Max => "max",
     }
 }
 

@@ -16,22 +16,22 @@ mod tests;
 
 pub(super) fn source(input: Arc<dyn Source>, along: Along) -> Arc<dyn Source> {
     let groups = input.groups().iter().map(float_header).collect();
-    Arc::new(TablesSource::new(vec![input], groups, Box::new(Walked { along })))
+    Arc::new(TablesSource::new(vec![input], groups, Box::new(Followed { along })))
 }
 
-struct Walked {
+struct Followed {
     along: Along,
 }
 
-impl tables::Work for Walked {
+impl tables::Work for Followed {
     fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
         let tables = inputs.into_iter().next().unwrap_or_default();
-        tables.into_iter().map(|table| self.walk(table)).collect()
+        tables.into_iter().map(|table| self.follow(table)).collect()
     }
 }
 
-impl Walked {
-    fn walk(&self, mut table: Table) -> Table {
+impl Followed {
+    fn follow(&self, mut table: Table) -> Table {
         match &self.along {
             Along::Shift(by) => {
                 table.times.iter_mut().for_each(|time| *time = time.saturating_add(*by));

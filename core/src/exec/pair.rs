@@ -4,7 +4,7 @@ use super::bucket::Buckets;
 use super::cursor::{Header, Source, Tags};
 use super::table::Table;
 use super::tables::{self, TablesSource, float_header};
-use crate::plan::{Bucket, JoinOp};
+use crate::plan::{Bucket, PairOp};
 use std::sync::Arc;
 
 pub(super) fn source(
@@ -12,7 +12,7 @@ pub(super) fn source(
     right: Arc<dyn Source>,
     pairs: &[(u32, u32)],
     named_by_right: bool,
-    op: JoinOp,
+    op: PairOp,
     zeros: [Option<Bucket>; 2],
 ) -> Arc<dyn Source> {
     let (mut groups, mut kept) = (Vec::with_capacity(pairs.len()), Vec::with_capacity(pairs.len()));
@@ -30,7 +30,7 @@ pub(super) fn source(
 
 struct Joined {
     pairs: Vec<(usize, usize)>,
-    op: JoinOp,
+    op: PairOp,
     zeros: [Option<Buckets>; 2],
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::JoinOp;
+use crate::plan::PairOp;
 
 const S: i64 = NANOS_PER_SEC;
 const N: f64 = f64::NAN;
@@ -38,8 +38,8 @@ fn each_value_by_itself() {
     each(Each::AtLeast(2.0), &[1.0, 3.0, N], &[2.0, 3.0, 2.0]);
     each(Each::DropAbove(2.0), &[2.0, 2.5, N], &[2.0, N, N]);
     each(Each::DropZero, &[0.0, 1.0], &[N, 1.0]);
-    each(Each::With { op: JoinOp::Div, number: 1.0, first: true }, &[2.0, 0.0], &[0.5, N]);
-    each(Each::With { op: JoinOp::Max, number: 1.0, first: false }, &[0.5, N], &[1.0, N]);
+    each(Each::With { op: PairOp::Div, number: 1.0, first: true }, &[2.0, 0.0], &[0.5, N]);
+    each(Each::With { op: PairOp::Max, number: 1.0, first: false }, &[0.5, N], &[1.0, N]);
 }
 
 #[test]
