@@ -37,6 +37,7 @@ pub mod vector;
 use thiserror::Error;
 
 use crate::model::Values;
+use crate::value::FieldType;
 
 /// The most values one column may hold; callers check a count from outside against it before they decode.
 pub const MAX_COUNT: usize = 65_536;
@@ -79,6 +80,22 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Values) -> Result<(), Decode
         Values::Unsigned(out) => unsigned::decode(bytes, count, out),
         Values::Boolean(out) => boolean::decode(bytes, count, out),
         Values::String(out) => string::decode(bytes, count, out),
+    }
+}
+
+/// What the first byte of an encoded column says, for people.
+pub const fn encoding_name(field_type: FieldType, id: u8) -> &'static str {
+    match (field_type, id) {
+        (FieldType::Float | FieldType::Integer | FieldType::Unsigned, 0) => "constant",
+        (FieldType::Float | FieldType::Integer | FieldType::Unsigned, 1) => "vectors",
+        (FieldType::Boolean, 0) => "all false",
+        (FieldType::Boolean, 1) => "all true",
+        (FieldType::Boolean, 2) => "bitmap",
+        (FieldType::Boolean, 3) => "runs",
+        (FieldType::String, 0) => "plain",
+        (FieldType::String, 1) => "dictionary",
+        (FieldType::String, 2) => "lz4",
+        _ => "unknown",
     }
 }
 

@@ -25,6 +25,7 @@ pub mod fold;
 mod follow;
 mod gaps;
 mod group;
+mod join;
 mod limit;
 mod load;
 mod map;
@@ -35,14 +36,18 @@ mod pair;
 mod pool;
 mod quantile;
 mod rank;
+mod reduce;
 mod sample;
 mod scan;
+mod sort;
 mod table;
 mod tables;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod transform;
 mod union;
+mod walk;
 
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

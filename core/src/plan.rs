@@ -9,13 +9,15 @@
 pub mod explain;
 pub mod expr;
 pub mod pool;
+pub mod walk;
 
 pub use explain::explain;
-pub use expr::{BinaryOp, Expr, Scalar};
+pub use expr::{BinaryOp, Expr, Mathematics, Scalar};
 pub use pool::{
     Along, Band, Each, Expect, Expectation, Follow, Listed, Measure, Merge, Outlying, Pair, PairOp, Pool, Quantile,
     Rank, Reach, ReachMethod, Smoothing,
 };
+pub use walk::{Analysis, AnalysisMethod, HoltWinters, Reduce, Reducer, Sort, Transform, Transformer, Warmup};
 
 use crate::pattern::Regex;
 use crate::time::TimeRange;
@@ -31,11 +33,18 @@ pub enum Node {
     Filter(Box<Filter>),
     Map(Box<Map>),
     Aggregate(Box<Aggregate>),
+    Reduce(Box<Reduce>),
+    Transform(Box<Transform>),
+    /// Groups of equal names and tags side by side, a row a time: the columns of the first input, then those of the
+    /// second, and so on. Where an input has no row at a time, its columns are absent; rows of one time that an input
+    /// has several of are paired in their order.
+    Join(Vec<Self>),
     Fill(Box<Fill>),
     Across(Box<Across>),
     DropGaps(Box<Self>),
     Sample(Box<Sample>),
     Order(Box<Order>),
+    Sort(Box<Sort>),
     Limit(Box<Limit>),
     Merge(Box<Merge>),
     Pool(Box<Pool>),

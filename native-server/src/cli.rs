@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Settings};
 use crate::import::{self, ImportArgs};
-use crate::server;
+use crate::{ops, server};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +48,20 @@ enum Command {
     /// Line protocol goes through as it is. A CSV file needs to be told which columns are tags:
     /// `isopoint import weather.csv --database demo --tags location`.
     Import(ImportArgs),
+    /// Copy a data folder into a folder of backups, also while a server uses it
+    ///
+    /// Every backup is a whole data folder; what an earlier one has already is linked, not copied again.
+    Backup(ops::BackupArgs),
+    /// Make a data folder from a backup
+    Restore(ops::RestoreArgs),
+    /// Say what a data folder holds and where its bytes are
+    Inspect(ops::FolderArgs),
+    /// Read a whole data folder and check every checksum; exit code 1 when something is damaged
+    Verify(ops::FolderArgs),
+    /// Take out what is damaged in a data folder so that it opens again
+    Repair(ops::RepairArgs),
+    /// Write points of a data folder as line protocol, CSV or Parquet
+    Export(ops::ExportArgs),
     /// Print the settings in force, as a configuration file
     Config {
         #[command(flatten)]
@@ -65,6 +79,12 @@ pub(crate) fn run() -> ExitCode {
             Err(error) => usage(&error),
         },
         Command::Import(args) => import::run(&args),
+        Command::Backup(args) => ops::backup(&args),
+        Command::Restore(args) => ops::restore(&args),
+        Command::Inspect(args) => ops::inspect(&args),
+        Command::Verify(args) => ops::verify(&args),
+        Command::Repair(args) => ops::repair(&args),
+        Command::Export(args) => ops::export(&args),
         Command::Config { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => {
                 print!("{config}");

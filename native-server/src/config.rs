@@ -24,6 +24,16 @@ pub(crate) struct Settings {
     /// Do not record this machine's own CPU, memory, disk, network and load in database _internal
     #[arg(long, env = "ISOPOINT_NO_SELF_METRICS")]
     pub no_self_metrics: bool,
+    /// Ask every caller who he is; without it all may do everything
+    #[arg(long, env = "ISOPOINT_AUTH")]
+    pub auth: bool,
+    /// Secret that bearer tokens (JWT, HS256) are signed with; without it none is accepted
+    #[arg(long, env = "ISOPOINT_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// Password of the administrator `admin`, who is made when there is no such user; without it the first request must
+    /// be CREATE USER … WITH ALL PRIVILEGES, as in InfluxDB
+    #[arg(long, env = "ISOPOINT_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub admin_password: Option<String>,
     /// Memory to plan with, such as 512MiB: half of it for points not yet in files, a quarter for any one query
     /// [default: 1GiB]
     #[arg(long, env = "ISOPOINT_MEMORY_LIMIT", value_name = "BYTES")]
@@ -46,6 +56,25 @@ pub(crate) struct Settings {
     /// Seconds a request may take to arrive, and to be answered [default: 60]
     #[arg(long, env = "ISOPOINT_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u64>,
+    /// Take DogStatsD datagrams here: ADDR:PORT for UDP, or the path of a Unix socket
+    #[arg(long, env = "ISOPOINT_DOGSTATSD", value_name = "ADDR")]
+    pub dogstatsd: Option<String>,
+    /// Seconds over which DogStatsD gathers before it stores [default: 10]
+    #[arg(long, env = "ISOPOINT_DOGSTATSD_INTERVAL", value_name = "SECONDS")]
+    pub dogstatsd_interval: Option<u64>,
+    /// Database of the Datadog API [default: datadog]
+    #[arg(long, env = "ISOPOINT_DATADOG_DATABASE", value_name = "NAME")]
+    pub datadog_database: Option<String>,
+    /// API key that Datadog's clients must send; may be given several times [default: any that is not empty]
+    #[arg(long, env = "ISOPOINT_DATADOG_API_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
+    pub datadog_api_key: Vec<String>,
+    /// Application key that Datadog's clients must send to read; may be given several times [default: any that is not
+    /// empty]
+    #[arg(long, env = "ISOPOINT_DATADOG_APP_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
+    pub datadog_app_key: Vec<String>,
+    /// Queries an hour by the Datadog API, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_DATADOG_RATE_LIMIT", value_name = "N")]
+    pub datadog_rate_limit: Option<u64>,
 }
 
 /// The settings in force.
@@ -55,6 +84,9 @@ pub(crate) struct Config {
     pub data_dir: PathBuf,
     pub fsync: Fsync,
     pub self_metrics: bool,
+    pub auth: bool,
+    pub jwt_secret: Secret,
+    pub admin_password: Secret,
     pub memory_limit: u64,
     pub max_body_size: u64,
     pub max_row_limit: u64,
@@ -62,6 +94,22 @@ pub(crate) struct Config {
     pub max_select_buckets: u64,
     pub max_select_points: u64,
     pub timeout_secs: u64,
+    pub dogstatsd: Option<String>,
+    pub dogstatsd_interval_secs: u64,
+    pub datadog_database: String,
+    pub datadog_api_keys: Vec<String>,
+    pub datadog_app_keys: Vec<String>,
+    pub datadog_rate_limit: u64,
+}
+
+/// A text that is not printed.
+#[derive(Clone)]
+pub(crate) struct Secret(pub Option<String>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "set" } else { "not set" })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -123,6 +171,9 @@ impl Settings {
             data_dir: self.data_dir.or(other.data_dir),
             fsync: self.fsync.or(other.fsync),
             no_self_metrics: self.no_self_metrics || other.no_self_metrics,
+            auth: self.auth || other.auth,
+            jwt_secret: self.jwt_secret.or(other.jwt_secret),
+            admin_password: self.admin_password.or(other.admin_password),
             memory_limit: self.memory_limit.or(other.memory_limit),
             max_body_size: self.max_body_size.or(other.max_body_size),
             max_row_limit: self.max_row_limit.or(other.max_row_limit),
@@ -130,6 +181,12 @@ impl Settings {
             max_select_buckets: self.max_select_buckets.or(other.max_select_buckets),
             max_select_points: self.max_select_points.or(other.max_select_points),
             timeout: self.timeout.or(other.timeout),
+            dogstatsd: self.dogstatsd.or(other.dogstatsd),
+            dogstatsd_interval: self.dogstatsd_interval.or(other.dogstatsd_interval),
+            datadog_database: self.datadog_database.or(other.datadog_database),
+            datadog_api_key: or_list(self.datadog_api_key, other.datadog_api_key),
+            datadog_app_key: or_list(self.datadog_app_key, other.datadog_app_key),
+            datadog_rate_limit: self.datadog_rate_limit.or(other.datadog_rate_limit),
         }
     }
 
@@ -137,6 +194,11 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// The first list, unless it is empty.
+fn or_list(list: Vec<String>, other: Vec<String>) -> Vec<String> {
+    if list.is_empty() { other } else { list }
 }
 
 impl Config {
@@ -151,6 +213,9 @@ impl Config {
             data_dir: settings.data_dir.unwrap_or_else(|| PathBuf::from("isopoint-data")),
             fsync: settings.fsync.unwrap_or(Fsync::Always),
             self_metrics: !settings.no_self_metrics,
+            auth: settings.auth,
+            jwt_secret: Secret(settings.jwt_secret.filter(|secret| !secret.is_empty())),
+            admin_password: Secret(settings.admin_password.filter(|password| !password.is_empty())),
             memory_limit: settings.memory_limit.map_or(1 << 30, |size| size.0),
             max_body_size: settings.max_body_size.map_or(25_000_000, |size| size.0),
             max_row_limit: settings.max_row_limit.unwrap_or(0),
@@ -158,6 +223,12 @@ impl Config {
             max_select_buckets: settings.max_select_buckets.unwrap_or(0),
             max_select_points: settings.max_select_points.unwrap_or(0),
             timeout_secs: settings.timeout.unwrap_or(60),
+            dogstatsd: settings.dogstatsd,
+            dogstatsd_interval_secs: settings.dogstatsd_interval.unwrap_or(10).max(1),
+            datadog_database: settings.datadog_database.unwrap_or_else(|| "datadog".to_owned()),
+            datadog_api_keys: settings.datadog_api_key,
+            datadog_app_keys: settings.datadog_app_key,
+            datadog_rate_limit: settings.datadog_rate_limit.unwrap_or(0),
         })
     }
 }
@@ -174,13 +245,31 @@ impl fmt::Display for Config {
         writeln!(f, "data-dir = {:?}", self.data_dir.display().to_string())?;
         writeln!(f, "fsync = {fsync:?}")?;
         writeln!(f, "no-self-metrics = {}", !self.self_metrics)?;
+        writeln!(f, "auth = {}", self.auth)?;
+        // Secrets are not shown, only that they are set.
+        for (name, secret) in [("jwt-secret", &self.jwt_secret), ("admin-password", &self.admin_password)] {
+            if secret.0.is_some() {
+                writeln!(f, "# {name} is set")?;
+            }
+        }
         writeln!(f, "memory-limit = {}", self.memory_limit)?;
         writeln!(f, "max-body-size = {}", self.max_body_size)?;
         writeln!(f, "max-row-limit = {}", self.max_row_limit)?;
         writeln!(f, "max-select-series = {}", self.max_select_series)?;
         writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;
         writeln!(f, "max-select-points = {}", self.max_select_points)?;
-        writeln!(f, "timeout = {}", self.timeout_secs)
+        writeln!(f, "timeout = {}", self.timeout_secs)?;
+        if let Some(address) = &self.dogstatsd {
+            writeln!(f, "dogstatsd = {address:?}")?;
+        }
+        writeln!(f, "dogstatsd-interval = {}", self.dogstatsd_interval_secs)?;
+        writeln!(f, "datadog-database = {:?}", self.datadog_database)?;
+        for (name, keys) in [("datadog-api-key", &self.datadog_api_keys), ("datadog-app-key", &self.datadog_app_keys)] {
+            if !keys.is_empty() {
+                writeln!(f, "# {name} is set")?;
+            }
+        }
+        writeln!(f, "datadog-rate-limit = {}", self.datadog_rate_limit)
     }
 }
 

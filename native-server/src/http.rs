@@ -6,6 +6,7 @@ use crate::drive::{Answer, Driver};
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::metrics::Metrics;
+use crate::rate_limit::{self, RateLimit};
 use crate::sync;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -13,8 +14,9 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use isopoint_core::auth::{LoginError, Rights};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
-use isopoint_core::dialect::route;
+use isopoint_core::dialect::{form, route};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +34,8 @@ pub(crate) struct Service {
     pub max_body: u64,
     pub timeout: Duration,
     pub requests: AtomicU64,
+    /// Datadog's, where one is set.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl Service {
@@ -53,6 +57,9 @@ impl Service {
     async fn own(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
         let path = uri.path();
         if path.starts_with("/sync/") {
+            if let Some(refusal) = self.refuse_sync(method, uri, headers).await {
+                return Some(refusal);
+            }
             return Some(sync::answer(&self.host, method, path, uri.query().unwrap_or_default(), headers).await);
         }
         if method != Method::GET && method != Method::HEAD {
@@ -97,22 +104,70 @@ impl Service {
         Some(response)
     }
 
-    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
-        let request_id = self.request_id();
-        let head = |body: Bytes| ApiRequest {
-            method: parts.method.as_str().to_owned(),
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-                .collect(),
+    /// A replica is as good as reading the database it is of, and block files are named by content: whoever asks for one
+    /// must be somebody who may read something.
+    async fn refuse_sync(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+        if !self.api.authentication {
+            return None;
+        }
+        let request = self.request(method, uri, headers, Bytes::new());
+        let (snapshot, api) = (self.host.snapshot(), Arc::clone(&self.api));
+        let wanted = form::pairs(request.query.as_bytes()).find(|(name, _)| name == "db").map(|(_, name)| name.into());
+        let may = tokio::task::spawn_blocking(move || {
+            let principal = route::identify(request, snapshot.clone(), &api)?;
+            let wanted: Option<String> = wanted;
+            let mut databases = snapshot.databases.iter().filter(|database| match &wanted {
+                Some(name) => database.name == *name,
+                None => true,
+            });
+            Ok(databases.any(|database| principal.may(Rights::READ, database.id)))
+        });
+        let said = match may.await.unwrap_or(Err(LoginError::Missing)) {
+            Ok(true) => return None,
+            Ok(false) => (StatusCode::FORBIDDEN, "not authorized to read".to_owned()),
+            Err(error) => (StatusCode::UNAUTHORIZED, error.to_string()),
+        };
+        let mut response = plain(said.0, "application/json", serde_json::json!({ "error": said.1 }).to_string());
+        if said.0 == StatusCode::UNAUTHORIZED {
+            let ask = HeaderValue::from_static("Basic realm=\"Isopoint\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+        Some(response)
+    }
+
+    fn request(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Bytes) -> ApiRequest {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        ApiRequest {
+            method: method.as_str().to_owned(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
             body,
             now: clock::now(),
-            request_id,
+            request_id: self.request_id(),
             entropy: clock::entropy(),
+        }
+    }
+
+    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
+        let limited = self.rate_limit.as_ref().filter(|_| rate_limit::counts(parts.uri.path()));
+        let verdict = limited.map(|limit| limit.take(clock::now().nanos()));
+        let mut response = match verdict {
+            Some(verdict) if !verdict.allowed => {
+                let request = self.request(&parts.method, &parts.uri, &parts.headers, Bytes::new());
+                let why = "Too many requests".to_owned();
+                self.run(route::refuse_body(request, self.host.snapshot(), &self.api, 429, why), &parts.headers).await
+            }
+            _ => self.answered(parts, body).await,
         };
+        if let Some(verdict) = verdict {
+            verdict.write(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answered(&self, parts: hyper::http::request::Parts, body: Incoming) -> Response<Body> {
+        let head = |body: Bytes| self.request(&parts.method, &parts.uri, &parts.headers, body);
         let body = match self.body(&parts.headers, body).await {
             Ok(body) => body,
             Err(refusal) => {
@@ -151,13 +206,15 @@ impl Service {
             Ok(Err(error)) => return Err(BodyRefusal::Broken(error.to_string())),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        if headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
-            return Ok(packed);
-        }
+        let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
+        let Some(encoding) = encoding.map(str::to_owned) else { return Ok(packed) };
         let limit = self.max_body.max(gzip::LARGEST_BODY);
-        let unpacked = tokio::task::spawn_blocking(move || gzip::unpack(&packed, limit)).await;
-        match unpacked {
-            Ok(Ok(plain)) => Ok(Bytes::from(plain)),
+        let unpacked = tokio::task::spawn_blocking(move || {
+            // An encoding that is not known is the API's to refuse.
+            gzip::unpack_as(&encoding, &packed, limit).map_or(Ok(packed), |plain| plain.map(Bytes::from))
+        });
+        match unpacked.await {
+            Ok(Ok(plain)) => Ok(plain),
             Ok(Err(gzip::Refusal::TooLarge)) => Err(BodyRefusal::TooLarge),
             Ok(Err(gzip::Refusal::Broken(why))) => Err(BodyRefusal::Broken(why.into())),
             Err(_) => Err(BodyRefusal::Broken("unpacking failed".into())),

@@ -3,15 +3,19 @@
 mod assets;
 mod cli;
 mod config;
+mod dogstatsd;
 mod drive;
 mod gzip;
 mod host;
 mod http;
 mod import;
 mod metrics;
+mod ops;
+mod rate_limit;
 mod self_metrics;
 mod server;
 mod sync;
+mod vault;
 
 use std::process::ExitCode;
 

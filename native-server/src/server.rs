@@ -2,14 +2,19 @@
 
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::dogstatsd;
 use crate::drive::Driver;
-use crate::host::{Host, HostConfig};
+use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
 use crate::metrics::Metrics;
+use crate::rate_limit::RateLimit;
 use crate::self_metrics;
+use crate::vault::HostVault;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use isopoint_core::auth::{User, Users, Vault as _};
+use isopoint_core::dialect::datadog;
 use isopoint_core::dialect::exchange::ApiConfig;
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
@@ -57,6 +62,18 @@ async fn run(config: Config) -> Exit {
             return Exit::Failed;
         }
     };
+    let datagrams = match &config.dogstatsd {
+        None => None,
+        Some(address) => match dogstatsd::Socket::bind(address).await {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                eprintln!(
+                    "isopoint: cannot take DogStatsD on {address}: {error}; choose another address with --dogstatsd"
+                );
+                return Exit::Failed;
+            }
+        },
+    };
     let limits = limits(&config);
     let store = StoreConfig {
         limits: limits.clone(),
@@ -82,24 +99,57 @@ async fn run(config: Config) -> Exit {
     let host = Arc::new(host);
     let metrics = Arc::new(Metrics::new());
     let timeout = Duration::from_secs(config.timeout_secs);
+    let vault = Arc::new(HostVault::new(config.jwt_secret.0.as_deref()));
+    if let Some(password) = &config.admin_password.0
+        && let Err(error) = make_admin(&host, &vault, password).await
+    {
+        eprintln!("isopoint: cannot make the administrator: {error}");
+        return Exit::Failed;
+    }
     let service = Arc::new(Service {
         host: Arc::clone(&host),
         driver: Driver::new(Arc::clone(&host), timeout),
-        api: Arc::new(ApiConfig { limits, ..ApiConfig::default() }),
+        api: Arc::new(ApiConfig {
+            limits,
+            authentication: config.auth,
+            vault: Some(vault),
+            datadog: datadog::Settings {
+                database: config.datadog_database.clone(),
+                api_keys: config.datadog_api_keys.clone(),
+                app_keys: config.datadog_app_keys.clone(),
+            },
+            ..ApiConfig::default()
+        }),
         metrics,
         max_body: config.max_body_size,
         timeout,
         requests: AtomicU64::new(0),
+        rate_limit: Some(config.datadog_rate_limit).filter(|limit| *limit > 0).map(RateLimit::new),
     });
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
+    let emitted = datagrams.map(|socket| {
+        let every = Duration::from_secs(config.dogstatsd_interval_secs);
+        tokio::spawn(dogstatsd::collect(socket, Arc::clone(&host), config.datadog_database.clone(), every))
+    });
     println!("listening on http://{address}");
     accept(listener, service).await;
-    if let Some(collector) = collector {
+    for collector in [collector, emitted].into_iter().flatten() {
         collector.abort();
     }
     tracing::info!("flushing");
     let stopped = tokio::task::spawn_blocking(move || host.shut_down()).await;
     if stopped.is_err() { Exit::Failed } else { Exit::Done }
+}
+
+/// Makes the administrator `admin` unless there is such a user, whose password is then his own affair.
+async fn make_admin(host: &Host, vault: &Arc<HostVault>, password: &str) -> Result<(), String> {
+    let users = Users::of(&host.snapshot().documents);
+    if users.find("admin").is_some() {
+        return Ok(());
+    }
+    let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = clock::entropy();
+    let admin = User::new("admin", true, vault.hash_password(password, salt));
+    host.command(users.put(&admin)).await.map(drop).map_err(|error| error.to_string())
 }
 
 async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {

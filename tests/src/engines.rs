@@ -7,7 +7,7 @@ mod wasm;
 
 pub use self::core::{Core, NOW};
 pub(crate) use http::first_column;
-pub use http::{Http, Serve, data_folder};
+pub use http::{Http, Serve, data_folder, program};
 pub use influxd::{Influxd, influxd_program};
 pub use wasm::Wasm;
 

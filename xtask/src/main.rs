@@ -23,6 +23,7 @@ Usage: cargo xtask COMMAND
   test [STEPS]     run every check and every test, or those named, then print a table
   check [STEPS]    formatting, lints, docs, layers, wasm imports and size
   bench [ARGS]     run the benchmarks in release
+  bench peers      the same data and queries in four other databases (--help tells more)
   wasm             build the engine for the page, and the npm package around it
   www              build the dashboard, and first the package it needs
   size             print the size of what a page loads
@@ -75,8 +76,13 @@ fn main() -> ExitCode {
 /// The benchmarks print their own table; `args` select among them.
 fn bench(repo: &Repo, args: &[String]) -> repo::Outcome {
     repo::run(repo.command("cargo").args(["build", "--release", "--package", "isopoint-server"]))?;
+    let server = repo.target.join("release/isopoint");
+    if let Some((_, rest)) = args.split_first().filter(|(first, _)| *first == "peers") {
+        let python = setup::peers(repo)?;
+        return repo::run(repo.command(python).arg("tests/bench/peers").args(rest).env("ISOPOINT_SERVER", server));
+    }
     let mut command = repo.command("cargo");
-    command.env("ISOPOINT_SERVER", repo.target.join("release/isopoint"));
+    command.env("ISOPOINT_SERVER", server);
     // The peer; without it its column stays empty.
     if let Err(why) = setup::influxd(repo) {
         repo::say(&why);

@@ -4,7 +4,7 @@
 //! compiler to link with. Nothing else is.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::repo::{Outcome, Repo, Tally, output, run, say, succeeds};
 use crate::suite::Step;
@@ -95,13 +95,45 @@ pub(crate) fn influxd(repo: &Repo) -> Outcome {
     if !succeeds(repo.command("apt-get").arg("--version")) {
         return Err(by_hand.to_owned());
     }
-    say(&format!("unpacking the Debian package influxdb into {}", repo.tools.display()));
-    let folder = repo.target.join("tools/influxdb");
+    unpack(repo, "influxdb").map_err(|why| format!("{by_hand}: {why}"))
+}
+
+/// A Debian package into our tools, without installing it.
+fn unpack(repo: &Repo, package: &str) -> Outcome {
+    say(&format!("unpacking the Debian package {package} into {}", repo.tools.display()));
+    let folder = repo.target.join("tools").join(package);
     fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
-    let download = || run(repo.command("apt-get").args(["download", "influxdb"]).current_dir(&folder));
-    download().or_else(|_| apt_update(repo).and_then(|_| download())).map_err(|why| format!("{by_hand}: {why}"))?;
-    let unpack = "for package in influxdb_*.deb; do dpkg-deb -x \"$package\" \"$0\"; done";
+    let download = || run(repo.command("apt-get").args(["download", package]).current_dir(&folder));
+    download().or_else(|_| apt_update(repo).and_then(|_| download()))?;
+    let unpack = "for package in *.deb; do dpkg-deb -x \"$package\" \"$0\"; done";
     run(repo.command("sh").args(["-ec", unpack]).arg(&repo.tools).current_dir(&folder))
+}
+
+/// Python of its own with the engines that `bench peers` runs in process, and VictoriaMetrics unpacked. A peer that cannot be had is left
+/// out by the benchmark, so only a missing Python is an error.
+pub(crate) fn peers(repo: &Repo) -> Outcome<PathBuf> {
+    let python = repo.tools.join("peers/bin/python");
+    if !succeeds(repo.command(&python).arg("--version")) {
+        let folder = repo.tools.join("peers");
+        say(&format!("making a Python environment in {}", folder.display()));
+        run(repo.command("python3").args(["-m", "venv"]).arg(folder))
+            .map_err(|why| format!("the benchmark of peers needs Python 3 with venv: {why}"))?;
+    }
+    for package in ["numpy", "duckdb", "chdb"] {
+        if !succeeds(repo.command(&python).args(["-c", &format!("import {package}")]))
+            && let Err(why) = run(repo.command(&python).args(["-m", "pip", "install", "--quiet", package]))
+        {
+            say(&why);
+        }
+    }
+    for (program, package) in [("influxd", "influxdb"), ("victoria-metrics", "victoria-metrics")] {
+        if !succeeds(repo.command("sh").args(["-c", &format!("command -v {program}")]))
+            && let Err(why) = unpack(repo, package)
+        {
+            say(&why);
+        }
+    }
+    Ok(python)
 }
 
 const APT_INSTALL: [&str; 5] =

@@ -19,6 +19,7 @@ const WORDS: &[&str] = &["hash", "limits", "number", "order", "pattern", "sorted
 /// A module of core, and the modules it may name besides itself and [`WORDS`].
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("auth", &["catalog", "codec"]),
     ("catalog", &["codec", "model"]),
     ("codec", &["model"]),
     ("index", &["model"]),
@@ -44,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("sync", &["catalog", "codec", "index", "model", "plan", "store"]),
     // What the dialects share: routes, exchanges, forms.
-    ("dialect", &["catalog", "exec", "index", "model", "plan", "sample", "store"]),
+    ("dialect", &["auth", "catalog", "exec", "index", "model", "plan", "sample", "store"]),
 ];
 
 /// What one dialect, a folder of `dialect`, may name besides the shared part of `dialect`. Never another dialect, so
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ///
 /// A dialect runs its plans and reports writes, so it knows the executor's task and how a write ends.
 const ONE_DIALECT: &[&str] = &[
+    "auth",
     "catalog",
     "exec",
     "index",

@@ -6,6 +6,7 @@
 //!                                         ├ metadata  types, intervals, units
 //!                                         └ grid      buckets
 //!  POST /api/v1/series, /api/v2/series, … ─► submit ─► WriteBatch, metadata documents
+//!  datagrams ─► dogstatsd ───────────────────────────┘
 //! ```
 //!
 //! What a query means: sources are chosen, each is aggregated over time by bucket, brought onto common times, joined by
@@ -14,6 +15,7 @@
 
 mod ast;
 mod compile;
+pub mod dogstatsd;
 mod encode;
 mod error;
 mod evaluate;
@@ -29,6 +31,7 @@ mod query;
 mod sources;
 mod submit;
 mod units;
+mod v2;
 
 #[cfg(test)]
 mod tests;
@@ -67,6 +70,7 @@ const READ: &[&str] = &["GET", "HEAD"];
 /// The paths of Datadog's API that are answered.
 pub static SURFACE: Surface = Surface {
     name: "datadog",
+    identify: keys::identify,
     refuse: error::refuse,
     routes: &[
         route("datadog-query", "/api/v1/query", READ, Privilege::ByContent, query::v1),
@@ -80,6 +84,8 @@ pub static SURFACE: Surface = Surface {
             submit::distributions,
         ),
         route("datadog-sketches", "/api/beta/sketches", &["POST"], Privilege::Write, submit::sketches),
+        route("datadog-timeseries", "/api/v2/query/timeseries", &["POST"], Privilege::ByContent, v2::timeseries),
+        route("datadog-scalar", "/api/v2/query/scalar", &["POST"], Privilege::ByContent, v2::scalar),
         route("datadog-validate", "/api/v1/validate", READ, Privilege::ByContent, list::validate),
         route("datadog-metrics", "/api/v1/metrics", READ, Privilege::ByContent, list::metrics),
         route("datadog-metadata", "/api/v1/metrics/{name}", READ, Privilege::ByContent, list::metadata),

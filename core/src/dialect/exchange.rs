@@ -5,12 +5,14 @@
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
 use super::datadog;
+use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
 use crate::limits::Limits;
 use crate::model::WriteBatch;
 use crate::store::{ByteRange, Snapshot, WriteError, Written};
 use crate::time::Timestamp;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// An HTTP request, already unpacked and within the host's body limit: gzip is undone, and a multipart form is given as
 /// an urlencoded one (a file part counts as the field of its name when there is no plain one).
@@ -46,6 +48,10 @@ pub struct ApiConfig {
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
     pub datadog: datadog::Settings,
+    /// Callers must say who they are. Otherwise everybody may do everything, and credentials are not looked at.
+    pub authentication: bool,
+    /// Hashes and signatures, of a host that keeps users.
+    pub vault: Option<Arc<dyn Vault>>,
 }
 
 impl Default for ApiConfig {
@@ -54,6 +60,8 @@ impl Default for ApiConfig {
             limits: Limits::default(),
             influx_version: "1.8.10-isopoint".to_owned(),
             datadog: datadog::Settings::default(),
+            authentication: false,
+            vault: None,
         }
     }
 }

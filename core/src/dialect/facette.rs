@@ -28,11 +28,12 @@ mod template;
 mod tests;
 
 use super::exchange::{Exchange, Reply};
-use super::route::{Call, Privilege, Route, Surface};
+use super::route::{Call, Privilege, Route, Surface, by_header};
 
 /// The paths of Facette 0.5.
 pub static SURFACE: Surface = Surface {
     name: "facette",
+    identify: by_header,
     refuse: error::refuse,
     routes: &[
         Route {

@@ -17,6 +17,7 @@ pub mod parse;
 
 mod admin;
 mod answer;
+mod authorize;
 mod compile;
 mod encode_csv;
 mod encode_json;
@@ -26,6 +27,7 @@ mod head;
 mod ping;
 mod query;
 mod show;
+mod users;
 mod write;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub fn refusal_text(refusal: &crate::store::Refusal) -> String {
 /// The paths of InfluxDB 1.8.
 pub static SURFACE: Surface = Surface {
     name: "influx",
+    identify: authorize::identify,
     refuse: head::refuse,
     routes: &[
         Route { name: "ping", path: "/ping", methods: &["GET", "HEAD"], privilege: Privilege::Open, open: ping::ping },

@@ -2,10 +2,24 @@
 //!
 //! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact, but
 //! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left.
+//!
+//! **Who asks.** With authentication on, a route that is not [`Privilege::Open`] is opened only after
+//! [`Surface::identify`] has said who the caller is; he is [`Call::principal`] from then on. An API whose credentials
+//! travel in the header `Authorization` takes [`by_header`] as it is; one with ways of its own reads them and calls
+//! [`login`]. Rights on a database are the route's to check, since it knows which one is meant:
+//!
+//! ```ignore
+//! if !call.principal.may(Rights::READ, database.id) { return error::forbidden() }
+//! ```
+//!
+//! With authentication off nobody is asked, the principal is `Everyone` and may everything.
 
-use super::exchange::{ApiConfig, ApiRequest, Exchange};
+use super::exchange::{ApiConfig, ApiRequest, Exchange, Turn};
 use super::{datadog, facette, influx};
-use crate::store::Snapshot;
+use crate::auth::{self, Credentials, LoginError, Principal, Rights, Users};
+use crate::exec::Budget;
+use crate::store::{Snapshot, WriteError, Written};
+use bytes::Bytes;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -17,6 +31,8 @@ pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &datad
 pub struct Surface {
     pub name: &'static str,
     pub routes: &'static [Route],
+    /// Who the caller is. May be slow (a password's hash); asked only when authentication is on and the route needs it.
+    pub identify: fn(&Call) -> Result<Principal, LoginError>,
     /// Answers what the table refuses, in the API's own words.
     pub refuse: fn(&Call, Refusal) -> Box<dyn Exchange>,
 }
@@ -66,8 +82,10 @@ pub enum Privilege {
     Open,
     /// To be somebody; the rights depend on what is asked (the statements of a query).
     ByContent,
-    /// To write to the database that the request names.
+    /// To be somebody who may write to the database that the request names, which the route checks.
     Write,
+    /// To be an administrator.
+    Admin,
 }
 
 /// A request on its way to a route.
@@ -76,6 +94,35 @@ pub struct Call {
     pub request: ApiRequest,
     pub snapshot: Snapshot,
     pub config: Arc<ApiConfig>,
+    /// Who asks.
+    pub principal: Principal,
+}
+
+impl Call {
+    /// The store as far as the caller may read it: other databases are not there.
+    pub fn readable(&self) -> Snapshot {
+        if self.principal.is_admin() {
+            return self.snapshot.clone();
+        }
+        let mut databases = Vec::clone(&self.snapshot.databases);
+        databases.retain(|database| self.principal.may(Rights::READ, database.id));
+        Snapshot { databases: Arc::new(databases), ..self.snapshot.clone() }
+    }
+
+    /// Everybody who may log in.
+    pub fn users(&self) -> Users {
+        Users::of(&self.snapshot.documents)
+    }
+}
+
+/// Who the credentials belong to; see [`auth::login`].
+pub fn login(call: &Call, credentials: &Credentials) -> Result<Principal, LoginError> {
+    auth::login(credentials, &call.users(), call.config.vault.as_deref(), call.request.now)
+}
+
+/// Who the header `Authorization` says: `Basic`, `Token user:password` or `Bearer <JWT>`.
+pub fn by_header(call: &Call) -> Result<Principal, LoginError> {
+    login(call, &Credentials::from_header(call.request.header("authorization").unwrap_or_default()))
 }
 
 /// Why no route was opened.
@@ -84,6 +131,10 @@ pub enum Refusal {
     UnknownPath,
     /// The path takes these methods.
     WrongMethod(Vec<&'static str>),
+    /// Who asks did not say who he is, or not so that it could be believed (401).
+    Unauthenticated(LoginError),
+    /// He is known and may not (403): the route is an administrator's.
+    Forbidden,
     /// The host could not take the body: too large (413), too slow (408), broken packing (400).
     Body {
         status: u16,
@@ -93,11 +144,15 @@ pub enum Refusal {
 
 /// Begins to answer a request over a frozen view of the store.
 pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Box<dyn Exchange> {
-    let call = Call { request, snapshot, config: Arc::clone(config) };
+    let call = Call::new(request, snapshot, config);
     for surface in SURFACES {
         let at_path = || surface.routes.iter().filter(|route| route.fits(&call.request.path));
         if let Some(route) = at_path().find(|route| route.methods.contains(&call.request.method.as_str())) {
-            return (route.open)(call);
+            return if config.authentication && route.privilege != Privilege::Open {
+                Box::new(Gate { surface, route, state: State::Asking(Some(Box::new(call))) })
+            } else {
+                (route.open)(call)
+            };
         }
         let methods: Vec<_> = at_path().flat_map(|route| route.methods.iter().copied()).collect();
         if !methods.is_empty() {
@@ -105,6 +160,72 @@ pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) ->
         }
     }
     (SURFACES[0].refuse)(&call, Refusal::UnknownPath)
+}
+
+/// Who makes a request that no route of this table answers: a path of the host's own. By InfluxDB's rules.
+pub fn identify(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Result<Principal, LoginError> {
+    let call = Call::new(request, snapshot, config);
+    if config.authentication { (SURFACES[0].identify)(&call) } else { Ok(call.principal) }
+}
+
+impl Call {
+    fn new(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Self {
+        let principal = if config.authentication { Principal::Nobody } else { Principal::Everyone };
+        Self { request, snapshot, config: Arc::clone(config), principal }
+    }
+}
+
+/// A route behind the question who asks. It is asked on the first turn, since hashing a password takes a while.
+struct Gate {
+    surface: &'static Surface,
+    route: &'static Route,
+    state: State,
+}
+
+enum State {
+    Asking(Option<Box<Call>>),
+    Answering(Box<dyn Exchange>),
+}
+
+impl Gate {
+    fn admit(&self, mut call: Call) -> Box<dyn Exchange> {
+        match (self.surface.identify)(&call) {
+            Err(error) => (self.surface.refuse)(&call, Refusal::Unauthenticated(error)),
+            Ok(principal) if self.route.privilege == Privilege::Admin && !principal.is_admin() => {
+                call.principal = principal;
+                (self.surface.refuse)(&call, Refusal::Forbidden)
+            }
+            Ok(principal) => {
+                call.principal = principal;
+                (self.route.open)(call)
+            }
+        }
+    }
+}
+
+impl Exchange for Gate {
+    fn turn(&mut self, budget: Budget) -> Turn {
+        if let State::Asking(call) = &mut self.state {
+            let call = call.take().expect("a call is admitted once");
+            self.state = State::Answering(self.admit(*call));
+        }
+        match &mut self.state {
+            State::Answering(exchange) => exchange.turn(budget),
+            State::Asking(_) => Turn::Yield,
+        }
+    }
+
+    fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
+        if let State::Answering(exchange) = &mut self.state {
+            exchange.supply(bytes);
+        }
+    }
+
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
+        if let State::Answering(exchange) = &mut self.state {
+            exchange.wrote(outcome, snapshot);
+        }
+    }
 }
 
 /// Answers a request whose body the host could not take, in the words of the API it was for.
@@ -115,7 +236,7 @@ pub fn refuse_body(
     status: u16,
     why: String,
 ) -> Box<dyn Exchange> {
-    let call = Call { request, snapshot, config: Arc::clone(config) };
+    let call = Call::new(request, snapshot, config);
     let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.fits(&call.request.path));
     let surface = SURFACES.iter().find(of_path).unwrap_or(&SURFACES[0]);
     (surface.refuse)(&call, Refusal::Body { status, why })

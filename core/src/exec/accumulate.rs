@@ -144,7 +144,7 @@ impl Accumulator {
     pub(super) fn new(call: &Call, argument: FieldType, points: bool) -> Result<Self, QueryError> {
         let function = call.function;
         if function.result(argument).is_none() {
-            return Err(QueryError::Argument { function, field_type: argument });
+            return Err(QueryError::Argument { function: function.name(), field_type: argument });
         }
         let points = points || !call.carried.is_empty() || matches!(function, Function::First | Function::Last);
         let state = match (function, argument) {
@@ -553,7 +553,7 @@ fn beats(function: Function, (time, value): (i64, Value<'_>), chosen: Option<&(i
 }
 
 /// The order of values of one type: `-0.0` under `0.0`, NaN above all.
-fn rank(a: Value<'_>, b: Value<'_>) -> Ordering {
+pub(super) fn rank(a: Value<'_>, b: Value<'_>) -> Ordering {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => a.total_cmp(&b),
         (Value::Integer(a), Value::Integer(b)) => a.cmp(&b),

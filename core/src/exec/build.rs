@@ -8,6 +8,7 @@ use super::fill::{self, FillSource};
 use super::follow;
 use super::gaps::GapsSource;
 use super::group::{GroupSource, Grouping};
+use super::join::JoinSource;
 use super::limit::{LimitSource, Page};
 use super::map::{FilterSource, MapSource};
 use super::merged;
@@ -19,6 +20,7 @@ use super::sample::SampleSource;
 use super::scan::ScanSource;
 use super::task::QueryError;
 use super::union::UnionSource;
+use super::walk::WalkSource;
 use crate::limits::Limits;
 use crate::plan::{Bucket, Node, Pair, Pool, Rank};
 use crate::store::Snapshot;
@@ -74,6 +76,25 @@ impl Builder<'_> {
                 self.counts_points |= waits_for_points(&aggregate.bucket);
                 let (bucket, calls, time) = (aggregate.bucket, aggregate.calls, aggregate.time);
                 Arc::new(AggregateSource::new(source, &aggregate.by, bucket, calls, time, descending, reversed))
+            }
+            Node::Reduce(mut reduce) => {
+                let source = self.node(std::mem::replace(&mut reduce.input, Node::Join(Vec::new())), reversed)?;
+                Arc::new(WalkSource::reduce(source, *reduce, descending)?)
+            }
+            Node::Transform(mut transform) => {
+                let source = self.node(std::mem::replace(&mut transform.input, Node::Join(Vec::new())), reversed)?;
+                Arc::new(WalkSource::transform(source, *transform, descending)?)
+            }
+            Node::Sort(mut sort) => {
+                let source = self.node(std::mem::replace(&mut sort.input, Node::Join(Vec::new())), reversed)?;
+                Arc::new(WalkSource::sort(source, &sort))
+            }
+            Node::Join(inputs) => {
+                let mut sources = Vec::with_capacity(inputs.len());
+                for node in inputs {
+                    sources.push(self.node(node, false)?);
+                }
+                Arc::new(JoinSource::new(sources, descending, reversed))
             }
             Node::Fill(fill) => {
                 self.counts_points |= waits_for_points(&fill.bucket);
@@ -169,6 +190,9 @@ fn descending(node: &Node) -> bool {
         Node::Absent(_) => false,
         Node::Aggregate(aggregate) => aggregate.descending,
         Node::Group(group) => descending(&group.input),
+        Node::Reduce(reduce) => descending(&reduce.input),
+        Node::Transform(transform) => descending(&transform.input),
+        Node::Sort(sort) => descending(&sort.input),
         Node::Filter(filter) => descending(&filter.input),
         Node::Map(map) => descending(&map.input),
         Node::Fill(fill) => descending(&fill.input),
@@ -177,7 +201,7 @@ fn descending(node: &Node) -> bool {
         Node::Sample(sample) => descending(&sample.input),
         Node::Order(order) => descending(&order.input),
         Node::Limit(limit) => descending(&limit.input),
-        Node::Union(inputs) => inputs.first().is_some_and(descending),
+        Node::Union(inputs) | Node::Join(inputs) => inputs.first().is_some_and(descending),
         // Made for ascending rows only.
         Node::Merge(_)
         | Node::Pool(_)

@@ -1,11 +1,13 @@
 //! Expressions over runs of rows: constants folded first, then column by column.
 
+mod mathematics;
+
 use super::cursor::{ColumnDef, Rows, View};
 use super::table::{cast, cast_column, extend, slice_bits};
 use crate::model::Column;
 use crate::model::column::{Bitmap, Values};
 use crate::pattern::Regex;
-use crate::plan::{BinaryOp, Expr, Scalar};
+use crate::plan::{BinaryOp, Expr, Mathematics, Scalar};
 use crate::value::{FieldType, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -15,10 +17,32 @@ use std::cmp::Ordering;
 pub(super) enum Code {
     Constant(Option<Scalar>),
     Column(usize, FieldType),
-    Binary { op: BinaryOp, left: Box<Self>, right: Box<Self>, field_type: FieldType },
-    Matches { text: Box<Self>, regex: Regex, negated: bool, absent_is_empty: bool },
-    Cast { value: Box<Self>, to: FieldType },
-    OrElse { value: Box<Self>, other: Scalar },
+    Binary {
+        op: BinaryOp,
+        left: Box<Self>,
+        right: Box<Self>,
+        field_type: FieldType,
+    },
+    Matches {
+        text: Box<Self>,
+        regex: Regex,
+        negated: bool,
+        absent_is_empty: bool,
+    },
+    Cast {
+        value: Box<Self>,
+        to: FieldType,
+    },
+    OrElse {
+        value: Box<Self>,
+        other: Scalar,
+    },
+    /// One or two arguments.
+    Mathematics {
+        function: Mathematics,
+        arguments: Vec<Self>,
+        field_type: FieldType,
+    },
 }
 
 /// One value a row of a run, or one for all.
@@ -51,6 +75,14 @@ impl Code {
             },
             Expr::Cast { value, to } => Self::Cast { value: sub(value), to: *to },
             Expr::OrElse { value, other } => Self::OrElse { value: sub(value), other: other.clone() },
+            // Those who know the group put its value in place; see `Map`.
+            Expr::Tag(_) => Self::Constant(None),
+            Expr::Mathematics { function, arguments } => {
+                let arguments: Vec<_> = arguments.iter().map(|argument| *sub(argument)).collect();
+                let own = arguments.first().map_or(FieldType::Float, Self::field_type);
+                let field_type = if function.keeps_type() && own.is_number() { own } else { FieldType::Float };
+                Self::Mathematics { function: *function, arguments, field_type }
+            }
         };
         code.folded()
     }
@@ -58,7 +90,9 @@ impl Code {
     pub(super) fn field_type(&self) -> FieldType {
         match self {
             Self::Constant(value) => value.as_ref().map_or(FieldType::Float, Scalar::field_type),
-            Self::Column(_, field_type) | Self::Binary { field_type, .. } => *field_type,
+            Self::Column(_, field_type) | Self::Binary { field_type, .. } | Self::Mathematics { field_type, .. } => {
+                *field_type
+            }
             Self::Matches { .. } => FieldType::Boolean,
             Self::Cast { to, .. } => *to,
             Self::OrElse { other, .. } => other.field_type(),
@@ -138,6 +172,7 @@ impl Code {
             Self::Matches { text: value, .. } | Self::Cast { value, .. } | Self::OrElse { value, .. } => {
                 value.constant().is_some()
             }
+            Self::Mathematics { arguments, .. } => arguments.iter().all(|argument| argument.constant().is_some()),
         }
     }
 
@@ -176,6 +211,11 @@ impl Code {
                 Operand::Rows(column, from) => cast_column(&column, *to)
                     .map_or(Operand::Constant(None), |column| Operand::Rows(Cow::Owned(column), from)),
             },
+            Self::Mathematics { function, arguments, field_type } => {
+                let first = arguments.first().map_or(Operand::Constant(None), |argument| argument.eval(rows));
+                let second = arguments.get(1).map(|argument| argument.eval(rows));
+                mathematics::apply(*function, &first, second.as_ref(), *field_type, len)
+            }
             Self::OrElse { value, other } => match value.eval(rows) {
                 Operand::Constant(value) => Operand::Constant(value.or(Some(other.as_value()))),
                 Operand::Rows(column, from) if column.present.is_none() => Operand::Rows(column, from),
@@ -253,6 +293,15 @@ impl<'a> Operand<'a> {
 enum Lane<'a, T: Clone> {
     One(T),
     Many(Cow<'a, [T]>),
+}
+
+impl<T: Copy> Lane<'_, T> {
+    fn at(&self, row: usize) -> T {
+        match self {
+            Self::One(value) => *value,
+            Self::Many(values) => values[row],
+        }
+    }
 }
 
 fn zip<T: Copy, R>(left: &Lane<'_, T>, right: &Lane<'_, T>, len: usize, f: impl Fn(T, T) -> R) -> Vec<R> {

@@ -4,11 +4,12 @@ use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Wish
 use super::eval::Code;
 use super::table::Table;
 use super::task::QueryError;
-use crate::plan::Expr;
+use crate::plan::{Expr, Scalar};
+use crate::value::FieldType;
 use std::sync::Arc;
 
 /// Nothing is known of a column beforehand.
-fn varies(_: usize) -> Option<Option<crate::plan::Scalar>> {
+fn varies(_: usize) -> Option<Option<Scalar>> {
     None
 }
 
@@ -29,7 +30,10 @@ impl MapSource {
                 _ => columns
                     .iter()
                     .map(|(name, expr)| {
-                        let field_type = Code::new(expr, &header.columns, &varies).field_type();
+                        let field_type = match expr {
+                            Expr::Tag(_) => FieldType::String,
+                            expr => Code::new(expr, &header.columns, &varies).field_type(),
+                        };
                         ColumnDef { name: name.clone(), field_type }
                     })
                     .collect(),
@@ -52,7 +56,12 @@ impl Source for MapSource {
 
     fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
         let columns = &self.input.groups()[group].columns;
-        let code = self.columns.iter().map(|(_, expr)| Code::new(expr, columns, &varies)).collect();
+        let tags = &self.groups[group].tags;
+        let code = |expr: &Expr| match expr {
+            Expr::Tag(key) => Code::Constant(tags.get(key).map(|value| Scalar::String(value.into_owned()))),
+            expr => Code::new(expr, columns, &varies),
+        };
+        let code = self.columns.iter().map(|(_, expr)| code(expr)).collect();
         let input = self.input.open(group, None);
         Box::new(MapCursor { input, code, out: Table::new(&self.groups[group].columns), drop_empty: self.drop_empty })
     }

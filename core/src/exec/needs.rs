@@ -23,11 +23,16 @@ fn collect(node: &Node, snapshot: &Snapshot, limits: &Limits, needed: &mut Vec<B
             return Ok(());
         }
         Node::Absent(_) => return Ok(()),
-        Node::Union(inputs) => return inputs.iter().try_for_each(|input| collect(input, snapshot, limits, needed)),
+        Node::Union(inputs) | Node::Join(inputs) => {
+            return inputs.iter().try_for_each(|input| collect(input, snapshot, limits, needed));
+        }
         Node::Group(node) => &node.input,
         Node::Filter(node) => &node.input,
         Node::Map(node) => &node.input,
         Node::Aggregate(node) => &node.input,
+        Node::Reduce(node) => &node.input,
+        Node::Transform(node) => &node.input,
+        Node::Sort(node) => &node.input,
         Node::Fill(node) => &node.input,
         Node::Across(node) => &node.input,
         Node::DropGaps(input) => input,

@@ -79,8 +79,8 @@ pub enum QueryError {
     #[error("retention policy not found: {0}")]
     PolicyNotFound(String),
     /// A function met a column whose type it does not take.
-    #[error("{} does not take {field_type} values", function.name())]
-    Argument { function: crate::plan::Function, field_type: crate::value::FieldType },
+    #[error("{function} does not take {field_type} values")]
+    Argument { function: &'static str, field_type: crate::value::FieldType },
     /// The host's words for a read that failed.
     #[error("{0}")]
     Host(String),

@@ -162,6 +162,7 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
             plans.push(aggregated(Aggregate { time: ReportedTime::Selected, descending: true, ..aggregate }));
         }
     }
+    walks(&mut plans, &scan, width, seed);
     // Predicates: of tags only, of fields, of both, of a field that is not asked for.
     let float_above = binary(BinaryOp::Greater, Expr::Column(0), Expr::Literal(Scalar::Integer(0)));
     let integer_is = binary(BinaryOp::Equal, Expr::Column(1), Expr::Literal(Scalar::Integer(7)));
@@ -230,6 +231,56 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
     }
     plans.push(aggregated(aggregate(inner, tags(&["dc"]), every, vec![call(Function::Sum, 0)])));
     plans
+}
+
+/// Plans whose steps walk rows in order.
+fn walks(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: i64, seed: u32) {
+    let every = Bucket::Every { width, origin: i64::from(seed % 7) };
+    let tags = |names: &[&str]| GroupBy::Tags(names.iter().map(|name| (*name).to_owned()).collect());
+    let input = |by: GroupBy, descending: bool| {
+        let scan = Scan { descending, ..scan(&["f", "i", "u", "s"], &["host", "dc"]) };
+        Node::Group(Box::new(Group { input: Node::Scan(Box::new(scan)), by }))
+    };
+    let reduce = |reducer, argument, time, bucket, input| {
+        let carried = vec![(3, "s".to_owned()), (4, "host".to_owned())];
+        let output = "out".to_owned();
+        Node::Reduce(Box::new(Reduce { input, bucket, reducer, argument, output, carried, time }))
+    };
+    let transform = |transformer, argument, input| {
+        Node::Transform(Box::new(Transform { input, transformer, argument, output: "out".to_owned() }))
+    };
+    for descending in [false, true] {
+        for (at, bucket) in [Bucket::Whole, every.clone()].into_iter().enumerate() {
+            let by = || if at == 0 { GroupBy::Nothing } else { tags(&["dc"]) };
+            let best = |greatest, per| Reducer::Extreme { greatest, count: u64::from(seed % 5) + 1, per };
+            for (reducer, argument, time) in [
+                (Reducer::Median, seed as usize % 3, ReportedTime::BucketStart),
+                (Reducer::Stddev, 1, ReportedTime::Fixed(7)),
+                (Reducer::CountDistinct, seed as usize % 4, ReportedTime::BucketStart),
+                (Reducer::Distinct, seed as usize / 2 % 4, ReportedTime::BucketStart),
+                (Reducer::Percentile(f64::from(seed % 110)), 0, ReportedTime::Selected),
+                (best(true, Vec::new()), 2, ReportedTime::Selected),
+                (best(false, vec![4, 5]), 0, ReportedTime::Selected),
+            ] {
+                plans.push(reduce(reducer, argument, time, bucket.clone(), input(by(), descending)));
+            }
+        }
+        let non_negative = seed.is_multiple_of(2);
+        let derivative = Transformer::Derivative { unit: 10, non_negative };
+        let number = seed as usize % 3;
+        plans.push(transform(derivative.clone(), number, input(tags(&["host"]), descending)));
+        plans.push(transform(Transformer::CumulativeSum, number, input(tags(&["dc"]), descending)));
+        let elapsed = transform(Transformer::Elapsed { unit: 3 }, 3, input(GroupBy::Nothing, descending));
+        let distinct =
+            reduce(Reducer::Distinct, 3, ReportedTime::BucketStart, every.clone(), input(GroupBy::Nothing, descending));
+        let change = transform(derivative, number, input(GroupBy::Nothing, descending));
+        plans.push(Node::Join(vec![elapsed, distinct, change]));
+        plans.push(Node::Sort(Box::new(Sort {
+            input: input(tags(&["host"]), descending),
+            column: seed as usize % 6,
+            descending: non_negative,
+        })));
+    }
 }
 
 /// Equal to the bit, and with the columns' names.

@@ -1,6 +1,8 @@
 //! A plan as text: a node a line, its input indented below it. Equal plans give equal text.
 
-use super::{Aggregate, Bucket, Expr, Fill, FillWith, GroupBy, Limit, Measurements, Node, ReportedTime, Scalar, Scan};
+use super::{
+    Aggregate, Bucket, Expr, Fill, FillWith, GroupBy, Limit, Measurements, Node, Reduce, ReportedTime, Scalar, Scan,
+};
 use crate::model::SeriesKey;
 use crate::time::{Timestamp, write_rfc3339};
 use std::fmt::{self, Write as _};
@@ -32,11 +34,19 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
             }
         }
         Node::Aggregate(aggregate) => write_aggregate(aggregate, out)?,
+        Node::Reduce(reduce) => write_reduce(reduce, out)?,
+        Node::Transform(transform) => {
+            write!(out, "transform ${} by {:?} as {:?}", transform.argument, transform.transformer, transform.output)?;
+        }
+        Node::Join(_) => out.push_str("join"),
         Node::Fill(fill) => write_fill(fill, out)?,
         Node::Across(across) => write!(out, "across {} as {:?}", across.function.name(), across.name)?,
         Node::DropGaps(_) => out.push_str("drop_gaps"),
         Node::Sample(sample) => write!(out, "sample {:?} to {}", sample.method, sample.points)?,
         Node::Order(order) => out.push_str(if order.descending { "order descending" } else { "order ascending" }),
+        Node::Sort(sort) => {
+            write!(out, "sort by ${}{}", sort.column, if sort.descending { " descending" } else { "" })?;
+        }
         Node::Limit(limit) => write_limit(limit, out)?,
         Node::Union(_) => out.push_str("union"),
         node => pool::write(node, out)?,
@@ -49,13 +59,16 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
         Node::Filter(filter) => below(&filter.input),
         Node::Map(map) => below(&map.input),
         Node::Aggregate(aggregate) => below(&aggregate.input),
+        Node::Reduce(reduce) => below(&reduce.input),
+        Node::Transform(transform) => below(&transform.input),
+        Node::Sort(sort) => below(&sort.input),
         Node::Fill(fill) => below(&fill.input),
         Node::Across(across) => below(&across.input),
         Node::DropGaps(input) => below(input),
         Node::Sample(sample) => below(&sample.input),
         Node::Order(order) => below(&order.input),
         Node::Limit(limit) => below(&limit.input),
-        Node::Union(inputs) => inputs.iter().try_for_each(below),
+        Node::Union(inputs) | Node::Join(inputs) => inputs.iter().try_for_each(below),
         Node::Merge(merge) => below(&merge.input),
         Node::Pool(pool) => below(&pool.input),
         Node::Quantile(quantile) => below(&quantile.input),
@@ -114,15 +127,26 @@ fn write_aggregate(aggregate: &Aggregate, out: &mut String) -> fmt::Result {
         format!("{}(${}) as {:?}{carried}", call.function.name(), call.argument, call.output)
     });
     write!(out, "aggregate {} by {} {}", list(calls), By(&aggregate.by), Parts(&aggregate.bucket))?;
-    match aggregate.time {
-        ReportedTime::BucketStart => {}
-        ReportedTime::Fixed(time) => write!(out, " at {}", Instant(time))?,
-        ReportedTime::Selected => out.push_str(" at the point's time"),
-    }
+    write_time(aggregate.time, out)?;
     if aggregate.descending {
         out.push_str(" descending");
     }
     Ok(())
+}
+
+fn write_reduce(reduce: &Reduce, out: &mut String) -> fmt::Result {
+    let carried: String = reduce.carried.iter().map(|(column, name)| format!(" with ${column} as {name:?}")).collect();
+    write!(out, "reduce {:?}(${}) as {:?}{carried}", reduce.reducer, reduce.argument, reduce.output)?;
+    write!(out, " {}", Parts(&reduce.bucket))?;
+    write_time(reduce.time, out)
+}
+
+fn write_time(time: ReportedTime, out: &mut String) -> fmt::Result {
+    match time {
+        ReportedTime::BucketStart => Ok(()),
+        ReportedTime::Fixed(time) => write!(out, " at {}", Instant(time)),
+        ReportedTime::Selected => out.write_str(" at the point's time"),
+    }
 }
 
 fn write_fill(fill: &Fill, out: &mut String) -> fmt::Result {
@@ -243,6 +267,11 @@ impl fmt::Display for Shown<'_> {
             }
             Expr::Cast { value, to } => write!(f, "{}::{to}", Shown(value)),
             Expr::OrElse { value, other } => write!(f, "({} or {})", Shown(value), Constant(other)),
+            Expr::Tag(key) => write!(f, "tag {key:?}"),
+            Expr::Mathematics { function, arguments } => {
+                let arguments: Vec<_> = arguments.iter().map(|argument| Shown(argument).to_string()).collect();
+                write!(f, "{}({})", function.name(), arguments.join(", "))
+            }
         }
     }
 }

@@ -75,6 +75,82 @@ pub enum Expr {
         value: Box<Self>,
         other: Scalar,
     },
+    /// What a tag of the group is, a text; absent where the group has no such tag. In a column of `Map` only.
+    Tag(String),
+    /// A function of mathematics of one or two arguments. Its value is absent outside of its domain, and of texts and
+    /// truths.
+    Mathematics {
+        function: Mathematics,
+        arguments: Vec<Self>,
+    },
+}
+
+/// Of numbers to float, but for `Abs`, `Ceil`, `Floor` and `Round` (half away from zero), which keep the type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mathematics {
+    Abs,
+    Acos,
+    Asin,
+    Atan,
+    /// Of y and x.
+    Atan2,
+    Ceil,
+    Cos,
+    Exp,
+    Floor,
+    Ln,
+    /// Of a number and a base.
+    Log,
+    Log2,
+    Log10,
+    /// Of a base and an exponent.
+    Pow,
+    Round,
+    Sin,
+    Sqrt,
+    Tan,
+}
+
+impl Mathematics {
+    const ALL: [(&'static str, Self); 18] = [
+        ("abs", Self::Abs),
+        ("acos", Self::Acos),
+        ("asin", Self::Asin),
+        ("atan", Self::Atan),
+        ("atan2", Self::Atan2),
+        ("ceil", Self::Ceil),
+        ("cos", Self::Cos),
+        ("exp", Self::Exp),
+        ("floor", Self::Floor),
+        ("ln", Self::Ln),
+        ("log", Self::Log),
+        ("log2", Self::Log2),
+        ("log10", Self::Log10),
+        ("pow", Self::Pow),
+        ("round", Self::Round),
+        ("sin", Self::Sin),
+        ("sqrt", Self::Sqrt),
+        ("tan", Self::Tan),
+    ];
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+    }
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, function)| *function == self).map_or("", |(name, _)| *name)
+    }
+
+    pub const fn arguments(self) -> usize {
+        match self {
+            Self::Atan2 | Self::Log | Self::Pow => 2,
+            _ => 1,
+        }
+    }
+
+    pub const fn keeps_type(self) -> bool {
+        matches!(self, Self::Abs | Self::Ceil | Self::Floor | Self::Round)
+    }
 }
 
 /// Operators. Float with integer computes in float. Integers wrap.

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// Deleted files stay readable this long: a query may hold a snapshot that names them.
 const GRACE: Duration = Duration::from_secs(600);
 
+/// Where `isopoint repair` sets aside what it takes out of a folder.
+pub(crate) const DAMAGED: &str = "damaged/";
+
 /// Files below a data folder. Appends belong to one thread; reads to any.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -46,7 +49,7 @@ impl Files {
         self.root.join(name.as_str())
     }
 
-    /// Every file below the root but the host's own, with its length. Temporary files of a cut-off `put` are removed.
+    /// Every file below the root but the host's own and temporary ones of a `put` that was cut off, with its length.
     pub(crate) fn list(&self) -> io::Result<Vec<(FileName, u64)>> {
         let mut found = Vec::new();
         let mut folders = vec![self.root.clone()];
@@ -59,9 +62,7 @@ impl Files {
                     continue;
                 }
                 let Some(name) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else { continue };
-                if name.ends_with(".tmp") {
-                    fs::remove_file(&path)?;
-                } else if name != "LOCK" {
+                if name != "LOCK" && !name.ends_with(".tmp") && !name.starts_with(DAMAGED) {
                     found.push((FileName::new(name.replace('\\', "/")), entry.metadata()?.len()));
                 }
             }
@@ -96,6 +97,32 @@ impl Files {
     /// The bytes of a log, read rather than mapped: it will grow.
     pub(crate) fn read_log(&self, name: &FileName) -> io::Result<Bytes> {
         fs::read(self.path(name)).map(Bytes::from)
+    }
+
+    /// Part of a file of which a log may have grown since: what is past the end asked for is left out.
+    pub(crate) fn read_grown(&self, range: &ByteRange) -> io::Result<Bytes> {
+        if range.file.is_block() {
+            return self.read(range);
+        }
+        let whole = self.read_log(&range.file)?;
+        let end = range.offset.saturating_add(u64::from(range.len)).min(whole.len() as u64);
+        Ok(whole.slice(range.offset.min(end) as usize..end as usize))
+    }
+
+    /// Removes what a `put` that was cut off has left. Only the folder's owner may.
+    pub(crate) fn sweep(&self) -> io::Result<()> {
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else if entry.path().extension().is_some_and(|ending| ending == "tmp") {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Atomic and durable: temporary file, sync, rename, sync of the folder.
@@ -222,6 +249,22 @@ impl LogFiles {
     }
 }
 
+/// What went wrong with a file, and what to do where that is known.
+pub(crate) fn reason(error: &io::Error) -> String {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let advice = match error.kind() {
+        StorageFull => {
+            "free space on the disk of the data folder, or raise the limit; writes work again as soon as there is room"
+        }
+        QuotaExceeded | FileTooLarge => {
+            "raise the limit of the user that runs this server; writes work again as soon as there is room"
+        }
+        ReadOnlyFilesystem => "mount the disk of the data folder for writing",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {advice}")
+}
+
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
@@ -238,6 +281,8 @@ mod tests {
         files.put(&name, b"0123456789").unwrap();
         fs::write(folder.path().join("db1/rp1/0/torn.tmp"), b"x").unwrap();
         assert_eq!(files.list().unwrap(), [(name.clone(), 10)]);
+        files.sweep().unwrap();
+        assert!(!folder.path().join("db1/rp1/0/torn.tmp").exists());
         let range = |offset, len| ByteRange { file: name.clone(), offset, len };
         assert_eq!(&files.read(&range(3, 4)).unwrap()[..], b"3456");
         assert!(files.read(&range(8, 4)).is_err());

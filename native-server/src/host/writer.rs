@@ -5,7 +5,7 @@
 //! snapshot never waits for a disk.
 
 use super::clock;
-use super::files::{Files, LogFiles};
+use super::files::{self, Files, LogFiles};
 use super::folder::Folder;
 use crate::config::Fsync;
 use bytes::Bytes;
@@ -78,13 +78,18 @@ impl Host {
         let (store, report) = recover(&files, config.store).map_err(|error| format!("{}: {error}", path.display()))?;
         let shared = Arc::new(Shared { store: Mutex::new(store), files, news: broadcast::Sender::new(NEWS_KEPT) });
         let (sender, receiver) = sync_channel(QUEUE);
-        let writer = Writer {
+        let mut writer = Writer {
             shared: Arc::clone(&shared),
             receiver,
             sender: sender.clone(),
             logs: LogFiles::new(config.fsync),
             waiting: HashMap::new(),
         };
+        // What opening changes is done first: a disk that takes nothing is found before anybody is told to come.
+        writer.act();
+        if let Some(why) = shared.store().poisoned() {
+            return Err(format!("cannot write to the data folder {}: {why}", path.display()));
+        }
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run())
@@ -174,18 +179,13 @@ impl Shared {
 }
 
 fn recover(files: &Files, config: StoreConfig) -> Result<(Store, RecoveryReport), String> {
+    files.sweep().map_err(|error| error.to_string())?;
     let listing = files.list().map_err(|error| error.to_string())?;
     let mut recovery = Recovery::new(config, clock::now(), listing);
     loop {
         match recovery.step().map_err(|error| error.to_string())? {
             RecoveryStep::Need(ranges) => {
-                let read = |range: &ByteRange| match range.file.is_block() {
-                    true => files.read(range),
-                    false => files.read_log(&range.file).map(|whole| {
-                        let end = (range.offset + u64::from(range.len)).min(whole.len() as u64);
-                        whole.slice((range.offset.min(end)) as usize..end as usize)
-                    }),
-                };
+                let read = |range: &ByteRange| files.read_grown(range);
                 let bytes =
                     ranges.iter().map(read).collect::<io::Result<Vec<_>>>().map_err(|error| error.to_string())?;
                 recovery.supply(bytes);
@@ -336,6 +336,6 @@ fn action_changes_files(action: &Action) -> bool {
 fn done(id: isopoint_core::store::ActionId, result: io::Result<()>) -> Event {
     match result {
         Ok(()) => Event::Done(id),
-        Err(error) => Event::Failed(id, error.to_string()),
+        Err(error) => Event::Failed(id, files::reason(&error)),
     }
 }

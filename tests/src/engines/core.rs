@@ -2,14 +2,17 @@
 
 use super::Engine;
 use crate::answer::{Answer, latin1};
-use crate::case::{Profile, Request};
+use crate::case::{JWT_SECRET, Profile, Request};
 use crate::memhost::MemHost;
 use bytes::Bytes;
+use hmac::{Hmac, Mac as _};
+use isopoint_core::auth::Vault;
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
 use isopoint_core::dialect::route;
 use isopoint_core::exec::Budget;
 use isopoint_core::limits::Limits;
 use isopoint_core::time::Timestamp;
+use sha2::Sha256;
 use std::sync::Arc;
 
 /// One store and what the APIs know of it.
@@ -25,7 +28,6 @@ pub struct Core {
 pub const NOW: i64 = 1_767_225_600_000_000_000;
 
 impl Core {
-    /// Credentials are a host's business, so [`Profile::Auth`] is the default here.
     pub fn new(profile: Profile) -> Self {
         let limits = match profile {
             Profile::Default | Profile::Auth => Limits::default(),
@@ -33,7 +35,11 @@ impl Core {
                 Limits { max_row_limit: 5, max_select_series: 3, max_select_buckets: 10, ..Limits::default() }
             }
         };
-        let config = Arc::new(ApiConfig { limits, ..ApiConfig::default() });
+        // Without users this is what a page has.
+        let authentication = profile == Profile::Auth;
+        let vault = authentication.then(|| Arc::new(Plain) as Arc<dyn Vault>);
+        let config = ApiConfig { limits, authentication, vault, ..ApiConfig::default() };
+        let config = Arc::new(config);
         Self { host: MemHost::default(), config, requests: 0, budget: Budget::UNBOUNDED }
     }
 
@@ -75,6 +81,29 @@ impl Core {
                 Turn::Done(_) => return answer,
             }
         }
+    }
+}
+
+/// Hashes that nobody should store, at once; tokens as everywhere.
+#[derive(Debug)]
+struct Plain;
+
+impl Vault for Plain {
+    fn hash_password(&self, password: &str, _salt: [u8; 16]) -> String {
+        format!("plain {password}")
+    }
+
+    fn verify_password(&self, password: &str, hash: Option<&str>) -> bool {
+        hash.is_some_and(|hash| hash.strip_prefix("plain ") == Some(password))
+    }
+
+    fn has_token_secret(&self) -> bool {
+        true
+    }
+
+    fn verify_signature(&self, bits: u32, message: &[u8], signature: &[u8]) -> bool {
+        let mac = Hmac::<Sha256>::new_from_slice(JWT_SECRET.as_bytes()).expect("any length will do");
+        bits == 256 && mac.chain_update(message).verify_slice(signature).is_ok()
     }
 }
 

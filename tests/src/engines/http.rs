@@ -91,7 +91,12 @@ impl Serve {
 
     /// The same with more arguments. `Err` is how it ended and what it said.
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Result<Self, String> {
-        let mut child = command(folder, arguments).spawn().map_err(|why| format!("{}: {why}", program().display()))?;
+        Self::spawn(command(folder, arguments))
+    }
+
+    fn spawn(mut command: Command) -> Result<Self, String> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|why| format!("{}: {why}", program().display()))?;
         let stdout = child.stdout.take().expect("it is piped");
         let mut lines = BufReader::new(stdout).lines();
         let address = lines.find_map(|line| {
@@ -109,6 +114,24 @@ impl Serve {
         let mut stderr = child.stderr.take().expect("it is piped");
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         Ok(Self { child, address, http: Http::at(address) })
+    }
+
+    /// The same, with a limit on the bytes of each file it writes: to the program that is a disk without room.
+    pub fn start_within(folder: &Path, file_bytes: u64, arguments: &[&str]) -> Result<Self, String> {
+        let plain = command(folder, arguments);
+        let mut limited = Command::new("sh");
+        // A blocked signal is one that `exec` hands on: the write fails instead of ending the program.
+        limited.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", "prlimit", &format!("--fsize={file_bytes}:")]);
+        limited.arg(program()).args(plain.get_args());
+        Self::spawn(limited)
+    }
+
+    /// Lifts or lowers the limit of [`start_within`](Self::start_within) while it runs.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let set =
+            Command::new("prlimit").args([&format!("--pid={}", self.id()), &format!("--fsize={limit}:")]).status();
+        assert!(set.is_ok_and(|status| status.success()), "prlimit, of util-linux, sets a limit");
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -190,7 +213,6 @@ impl Engine for Serve {
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.args(["serve", "--listen", "127.0.0.1:0", "--no-self-metrics", "--data-dir"]).arg(folder).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -202,7 +224,7 @@ pub fn data_folder() -> TempDir {
 /// The program of this build: named by `ISOPOINT_SERVER`, else beside the tests' own.
 ///
 /// `cargo test --workspace` builds both. One that is older than its sources would be a test of the past: that panics.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("ISOPOINT_SERVER") {
         return program.into();
     }

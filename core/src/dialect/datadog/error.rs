@@ -83,6 +83,7 @@ pub(super) fn refuse(_: &Call, refusal: Refusal) -> Box<dyn Exchange> {
     match refusal {
         Refusal::UnknownPath => reply(&Error::new(404, "Not found")),
         Refusal::WrongMethod(_) => reply(&Error::new(405, "Method Not Allowed")),
+        Refusal::Unauthenticated(_) | Refusal::Forbidden => reply(&Error::forbidden()),
         Refusal::Body { status: 413, .. } => reply(&Error::new(413, "Payload too large")),
         Refusal::Body { status: 408, .. } => reply(&Error::new(408, "Timeout")),
         Refusal::Body { status, why } => reply(&Error::new(status, why)),

@@ -119,7 +119,7 @@ fn has_points(policy: &Policy, series: SeriesId, field: &str, range: TimeRange) 
 fn all_tags(database: &Database) -> Vec<TagSet> {
     let mut all = SortedSet::new();
     for (_, index) in database.index.measurements() {
-        index.series().for_each(|(_, key)| drop(all.insert(sources::tags_of(key), ())));
+        all.extend(index.series().map(|(_, key)| (sources::tags_of(key), ())));
     }
     all.into_iter().map(|(tags, ())| tags).collect()
 }

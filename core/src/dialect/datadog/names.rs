@@ -101,7 +101,7 @@ pub(super) fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
 
 /// The names nearest to one, at most three, the nearest first.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let most = (name.len() / 3).clamp(1, 6);
+    let most = (name.len() / 3).clamp(2, 6);
     let mut near: Vec<(usize, &str)> = known.filter_map(|other| Some((distance(name, other, most)?, other))).collect();
     crate::order::sort_dedup(&mut near);
     near.into_iter().take(3).map(|(_, other)| other).collect()

@@ -92,6 +92,7 @@ fn open(call: &Call) -> Result<Query, Error> {
     let limits = &call.config.limits;
     let expressions = parse(&parameters.query, limits.parser_depth)?;
     let database = parameters.database.as_deref().unwrap_or(&call.config.datadog.database);
+    keys::may_read(call, database)?;
     let request = Request {
         snapshot: &call.snapshot,
         database,

@@ -42,6 +42,11 @@ fn begin(
     answer: &'static str,
     decode: fn(&[u8]) -> Result<Vec<Submitted>, String>,
 ) -> Box<dyn Exchange> {
+    // What a host can undo is undone.
+    let packing = call.request.header("content-encoding").unwrap_or_default();
+    if !["", "identity", "gzip", "deflate", "zstd", "zstd1"].contains(&packing) {
+        return error::reply(&Error::new(415, format!("the content encoding {packing:?} is not known")));
+    }
     let body = std::mem::take(&mut call.request.body);
     let points = keys::check(&call, Needs::ApiKey)
         .and_then(|()| decode(&body).and_then(|series| gather(&series, &call)).map_err(Error::bad));

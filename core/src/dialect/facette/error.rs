@@ -27,6 +27,11 @@ pub(super) enum Error {
     Endpoint,
     #[error(transparent)]
     Limit(#[from] Exceeded),
+    /// Authentication is on, and nobody or somebody else asks.
+    #[error("authentication required")]
+    Unauthenticated,
+    #[error("access denied")]
+    Forbidden,
     /// The host could not take the body.
     #[error("{why}")]
     Body { status: u16, why: String },
@@ -39,6 +44,8 @@ impl Error {
     pub(super) const fn status(&self) -> u16 {
         match self {
             Self::ContentType => 415,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
             Self::NotFound | Self::Endpoint => 404,
             Self::Parameter | Self::Reference | Self::Template | Self::TimeRange | Self::Limit(_) => 400,
             Self::Body { status, .. } => *status,
@@ -80,6 +87,8 @@ pub(super) fn refuse(_: &Call, refusal: Refusal) -> Box<dyn Exchange> {
             crate::order::sort_few(&mut methods);
             Box::new(Reply::new(405, vec![("Allow".to_owned(), methods.join(", "))], ""))
         }
+        Refusal::Unauthenticated(_) => reply(&Error::Unauthenticated),
+        Refusal::Forbidden => reply(&Error::Forbidden),
         Refusal::Body { status, why } => reply(&Error::Body { status, why }),
     }
 }

@@ -40,7 +40,8 @@ enum State {
 
 impl Points {
     fn new(call: Call) -> Result<Self, Error> {
-        let Call { request, snapshot, config } = call;
+        let snapshot = call.readable();
+        let Call { request, config, .. } = call;
         let limits = config.limits.clone();
         let request = Request::read(&request, &limits)?;
         let (plan, outline) = compile(request, &snapshot, &limits)?;

@@ -5,6 +5,7 @@
 use super::ast::BinaryOp;
 use super::params::ParamsError;
 use super::parse::ParseError;
+use crate::auth::LoginError;
 use crate::catalog::CatalogError;
 use crate::exec::QueryError;
 use crate::limits::Exceeded;
@@ -21,6 +22,16 @@ pub(super) enum RequestError {
     Params(#[from] ParamsError),
     #[error("error parsing query: {0}")]
     Parse(#[from] ParseError),
+    #[error("{}", login_error(.0))]
+    Login(LoginError),
+    #[error("error authorizing query: create admin user first or disable authentication")]
+    NoAdministrator,
+    #[error("error authorizing query: {user} not authorized to execute statement '{statement}', requires {needs}")]
+    Forbidden { user: String, statement: String, needs: String },
+    #[error("user is required to write to database \"{0}\"")]
+    WriteByNobody(String),
+    #[error("\"{user}\" user is not authorized to write to database \"{database}\"")]
+    WriteForbidden { user: String, database: String },
     #[error("invalid precision \"{given}\" (use {known})")]
     Precision { given: String, known: &'static str },
     #[error("invalid consistency level")]
@@ -53,6 +64,10 @@ impl RequestError {
             | Self::BucketWithoutDatabase(_)
             | Self::BucketEmptyDatabase(_)
             | Self::Write(WriteError::DatabaseNotFound(_)) => 404,
+            Self::Login(_) => 401,
+            Self::NoAdministrator | Self::Forbidden { .. } | Self::WriteByNobody(_) | Self::WriteForbidden { .. } => {
+                403
+            }
             Self::Write(WriteError::Overloaded) => 503,
             Self::Write(_) => 500,
             Self::Unprintable(_) => 200,
@@ -71,6 +86,8 @@ pub(super) enum StatementError {
     DatabaseNotFound(String),
     #[error("retention policy not found: {0}")]
     PolicyNotFound(String),
+    #[error("user not found")]
+    UserNotFound,
     #[error("not executed")]
     NotExecuted,
     #[error("invalid measurement")]
@@ -78,6 +95,9 @@ pub(super) enum StatementError {
     /// A text that InfluxDB prints as it is.
     #[error("{0}")]
     Fixed(&'static str),
+    /// The same, with what it says of the statement.
+    #[error("{0}")]
+    Words(String),
     /// Part of the language that is not built.
     #[error("{0} is not supported yet")]
     Unsupported(String),
@@ -136,7 +156,7 @@ pub(super) enum StatementError {
 impl From<QueryError> for StatementError {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Argument { function, field_type } => Self::Argument { function: function.name(), field_type },
+            QueryError::Argument { function, field_type } => Self::Argument { function, field_type },
             other => Self::Query(other),
         }
     }
@@ -157,6 +177,17 @@ pub(super) fn refusal(refusal: &Refusal) -> String {
             format!("invalid tag key: input tag \"time\" on measurement \"{measurement}\" is invalid")
         }
         Refusal::Limit(exceeded) => limit(exceeded),
+    }
+}
+
+fn login_error(error: &LoginError) -> String {
+    match error {
+        LoginError::Missing => "unable to parse authentication credentials".to_owned(),
+        LoginError::NoName => "username required".to_owned(),
+        LoginError::Wrong => "authorization failed".to_owned(),
+        LoginError::TokensOff => "bearer auth disabled".to_owned(),
+        LoginError::UserNotFound => "user not found".to_owned(),
+        LoginError::Token(error) => error.to_string(),
     }
 }
 

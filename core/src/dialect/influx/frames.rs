@@ -5,6 +5,7 @@ use super::error::{RequestError, StatementError};
 use super::params::Params;
 use super::parse;
 use super::query::{Context, Work, compile};
+use crate::auth::Principal;
 use crate::catalog::Command;
 use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step, needs};
 use crate::limits::Limits;
@@ -151,6 +152,9 @@ impl FrameQuery {
             policy: None,
             now: self.now,
             limits: &self.limits,
+            principal: &Principal::Everyone,
+            vault: None,
+            entropy: [0; 32],
         }
     }
 

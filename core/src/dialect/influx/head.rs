@@ -10,6 +10,13 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// Bytes of `X-Influxdb-Error`.
 const MAX_ERROR_HEADER: usize = 1024;
 
+/// A 401 asks a browser for a password, and unlike other errors has its text in the body only.
+fn unauthenticated(call: &Call, error: &RequestError) -> Box<dyn Exchange> {
+    let mut headers = headers(call, JSON);
+    headers.push(("Www-Authenticate".to_owned(), "Basic realm=\"InfluxDB\"".to_owned()));
+    Box::new(Reply::new(error.status(), headers, error_body(error)))
+}
+
 /// The headers of an answer made by a route.
 pub(super) fn headers(call: &Call, content_type: &str) -> Vec<(String, String)> {
     let mut headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
@@ -40,13 +47,17 @@ pub(super) fn empty(call: &Call, status: u16) -> Box<dyn Exchange> {
 
 /// An error as JSON, which every route but `/query` speaks.
 pub(super) fn error(call: &Call, error: &RequestError) -> Box<dyn Exchange> {
+    error_with(call, error, JSON, error_body(error))
+}
+
+fn error_body(error: &RequestError) -> Vec<u8> {
     let mut json = JsonWriter::new(false);
     json.begin_object();
     json.key("error");
     json.string(&error.to_string());
     json.end_object();
     json.line_feed();
-    error_with(call, error, JSON, json.take())
+    json.take()
 }
 
 /// An error whose body is at hand.
@@ -61,6 +72,9 @@ pub(super) fn refuse(call: &Call, refusal: Refusal) -> Box<dyn Exchange> {
     let mut headers = vec![("Content-Type".to_owned(), PLAIN.to_owned())];
     product(call, &mut headers);
     match refusal {
+        Refusal::Unauthenticated(why) => unauthenticated(call, &RequestError::Login(why)),
+        // No route of this API is an administrator's: statements are.
+        Refusal::Forbidden => error(call, &RequestError::NoAdministrator),
         Refusal::Body { status, why } => error(call, &RequestError::Body { status, why }),
         Refusal::UnknownPath => {
             headers.push(("X-Content-Type-Options".to_owned(), "nosniff".to_owned()));

@@ -9,8 +9,9 @@ use super::ast::Statement;
 use super::compile::{self, Compiled};
 use super::error::{RequestError, StatementError};
 use super::params::Params;
-use super::{admin, head, parse, show};
-use crate::catalog::Command;
+use super::{admin, authorize, head, parse, show, users};
+use crate::auth::{Principal, Vault};
+use crate::catalog::{CatalogError, Command};
 use crate::dialect::exchange::{ApiRequest, Exchange, Head, Turn};
 use crate::dialect::form;
 use crate::dialect::route::Call;
@@ -31,7 +32,11 @@ const CHUNK_ROWS: usize = 10_000;
 pub(super) fn query(call: Call) -> Box<dyn Exchange> {
     let parameters = Parameters::read(&call.request);
     let format = Format::negotiate(call.request.header("accept").unwrap_or_default());
-    match parameters.statements(&call.config.limits) {
+    let statements = parameters.statements(&call.config.limits).and_then(|statements| {
+        let database = parameters.database.as_deref().filter(|name| !name.is_empty());
+        authorize::statements(&statements, &call.principal, database, &call.snapshot).map(|()| statements)
+    });
+    match statements {
         Ok(statements) => Box::new(Query::new(call, parameters, statements, format)),
         Err(error) => {
             let mut encoder = format.encoder(Epoch::Rfc3339, parameters.pretty, &call.config.limits);
@@ -42,7 +47,7 @@ pub(super) fn query(call: Call) -> Box<dyn Exchange> {
 }
 
 /// What a statement is compiled against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// The parameters `db` and `rp`.
@@ -50,6 +55,10 @@ pub(super) struct Context<'a> {
     pub(super) policy: Option<&'a str>,
     pub(super) now: Timestamp,
     pub(super) limits: &'a Limits,
+    pub(super) principal: &'a Principal,
+    pub(super) vault: Option<&'a dyn Vault>,
+    /// Random bytes of the request's.
+    pub(super) entropy: [u8; 32],
 }
 
 /// What a statement comes to.
@@ -64,16 +73,33 @@ pub(super) enum Work {
     Command(Command),
 }
 
+impl Work {
+    /// Done, with nothing to show.
+    pub(super) const fn nothing() -> Self {
+        Self::Parts { parts: Vec::new(), apart: false }
+    }
+
+    /// One series, rows or none.
+    pub(super) fn series(part: Part) -> Self {
+        Self::Parts { parts: vec![part], apart: false }
+    }
+}
+
 pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
     match statement {
         Statement::Select(select) => Ok(match compile::select(select, context)? {
             Some(compiled) => Work::Select(Box::new(compiled)),
-            None => Work::Parts { parts: Vec::new(), apart: false },
+            None => Work::nothing(),
         }),
-        other => match admin::command(other)? {
-            Some(command) => Ok(Work::Command(command)),
-            None => show::show(other, context),
-        },
+        other => {
+            if let Some(command) = admin::command(other)? {
+                return Ok(Work::Command(command));
+            }
+            match users::compile(other, context)? {
+                Some(work) => Ok(work),
+                None => show::show(other, context),
+            }
+        }
     }
 }
 
@@ -172,6 +198,8 @@ enum State {
     Shown,
     /// A command is with the store.
     Waiting,
+    /// What the command was decided on has changed: do statement `at` again.
+    Again,
     /// All is in the answer but what is left of it to send.
     Finished,
 }
@@ -211,12 +239,21 @@ impl Query {
         };
         let deprecated = self.call.request.method == "GET" && changes_by_get(statement);
         self.answer.begin(self.at, deprecated.then(|| warning(statement)).into_iter().collect());
+        self.execute()
+    }
+
+    /// Does statement `at`, whose result is open.
+    fn execute(&mut self) -> Option<Turn> {
+        let statement = self.statements.get(self.at)?;
         let context = Context {
             snapshot: &self.call.snapshot,
             database: self.database.as_deref(),
             policy: self.policy.as_deref(),
             now: self.call.request.now,
             limits: &self.call.config.limits,
+            principal: &self.call.principal,
+            vault: self.call.config.vault.as_deref(),
+            entropy: self.call.request.entropy,
         };
         match compile(statement, &context) {
             Ok(Work::Parts { parts, apart }) => {
@@ -339,6 +376,7 @@ impl Exchange for Query {
                     None
                 }
                 State::Next => self.begin_statement(),
+                State::Again => self.execute(),
                 State::Running { .. } => self.run(budget),
                 State::Waiting => Some(Turn::Yield),
                 State::Finished => Some(Turn::Done(self.stats)),
@@ -360,7 +398,10 @@ impl Exchange for Query {
 
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
         self.call.snapshot = snapshot;
-        self.end_statement(outcome.err().map(StatementError::Write));
+        match outcome {
+            Err(WriteError::Catalog(CatalogError::DocumentsChanged(_))) => self.state = State::Again,
+            outcome => self.end_statement(outcome.err().map(StatementError::Write)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::ast::{
 use super::compile::{Bounds, pattern, split};
 use super::error::StatementError;
 use super::query::{Context, Work};
+use crate::auth::Rights;
 use crate::index::MeasurementIndex;
 use crate::model::{Column, SeriesKey};
 use crate::order::sort_dedup;
@@ -23,12 +24,13 @@ use tags::TagCondition;
 pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
     let parts = match statement {
         Statement::ShowDatabases => {
-            let names = context.snapshot.databases.iter().map(|database| database.name.as_str());
-            vec![texts("databases", ["name"], names.map(|name| [name]))]
+            let databases = context.snapshot.databases.iter().filter(|database| {
+                let may = |rights| context.principal.may(rights, database.id);
+                may(Rights::READ) || may(Rights::WRITE)
+            });
+            vec![texts("databases", ["name"], databases.map(|database| [database.name.as_str()]))]
         }
         Statement::ShowRetentionPolicies { database } => vec![policies(database.as_deref(), context)?],
-        // Nobody can be made one yet, so there are none.
-        Statement::ShowUsers => vec![Part { columns: named(["user", "admin"]), ..Part::default() }],
         Statement::ShowSchema(show) => return schema(show, context),
         other => return Err(StatementError::Unsupported(kind(other).to_owned())),
     };
@@ -44,7 +46,6 @@ const fn kind(statement: &Statement) -> &'static str {
         Statement::KillQuery { .. } => "KILL QUERY",
         Statement::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
         Statement::ShowDiagnostics { .. } => "SHOW DIAGNOSTICS",
-        Statement::ShowGrants { .. } => "SHOW GRANTS",
         Statement::ShowQueries => "SHOW QUERIES",
         Statement::ShowShardGroups => "SHOW SHARD GROUPS",
         Statement::ShowShards => "SHOW SHARDS",
@@ -52,15 +53,10 @@ const fn kind(statement: &Statement) -> &'static str {
         Statement::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
         Statement::CreateContinuousQuery(_) => "CREATE CONTINUOUS QUERY",
         Statement::CreateSubscription { .. } => "CREATE SUBSCRIPTION",
-        Statement::CreateUser { .. } => "CREATE USER",
-        Statement::SetPassword { .. } => "SET PASSWORD",
         Statement::DropContinuousQuery { .. } => "DROP CONTINUOUS QUERY",
         Statement::DropMeasurement { .. } => "DROP MEASUREMENT",
         Statement::DropShard { .. } => "DROP SHARD",
         Statement::DropSubscription { .. } => "DROP SUBSCRIPTION",
-        Statement::DropUser { .. } => "DROP USER",
-        Statement::Grant { .. } | Statement::GrantAdmin { .. } => "GRANT",
-        Statement::Revoke { .. } | Statement::RevokeAdmin { .. } => "REVOKE",
         _ => "this statement",
     }
 }
@@ -340,11 +336,15 @@ fn policy_of(source: &Source) -> Option<&str> {
     }
 }
 
-fn named<const N: usize>(names: [&str; N]) -> Arc<[String]> {
+pub(super) fn named<const N: usize>(names: [&str; N]) -> Arc<[String]> {
     names.map(str::to_owned).into()
 }
 
-fn texts<'a, const N: usize>(name: &str, columns: [&str; N], rows: impl Iterator<Item = [&'a str; N]>) -> Part {
+pub(super) fn texts<'a, const N: usize>(
+    name: &str,
+    columns: [&str; N],
+    rows: impl Iterator<Item = [&'a str; N]>,
+) -> Part {
     let mut values: [Column; N] = std::array::from_fn(|_| Column::new(FieldType::String));
     for row in rows {
         for (column, text) in values.iter_mut().zip(row) {

@@ -460,8 +460,15 @@ fn what_influxdb_refuses_is_refused_in_its_words() {
         ("SELECT f FROM no..m", &error("database not found: no")),
         ("SELECT f FROM no.m", &error("retention policy not found: no")),
         ("SELECT f FROM _series", &error("unable to use system source '_series': use SHOW SERIES instead")),
-        ("SELECT median(f) FROM m", &error("median() is not supported yet")),
-        ("SELECT f FROM (SELECT f FROM m)", &error("a subquery is not supported yet")),
+        ("SELECT derivative(top(f, 2)) FROM m", &error("derivative aggregate requires a GROUP BY interval")),
+        (
+            "SELECT top(f, 2), f, max(f) FROM m",
+            &error("selector function top() cannot be combined with other functions"),
+        ),
+        (
+            "SELECT f FROM (SELECT mean(f), f FROM m)",
+            &error("mixing aggregate and non-aggregate queries is not supported"),
+        ),
         ("SHOW QUERIES", &error("SHOW QUERIES is not supported yet")),
     ]);
 }

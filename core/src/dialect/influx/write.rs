@@ -3,6 +3,7 @@
 use super::error::{RequestError, refusal};
 use super::head;
 use super::line_protocol::{self, Outcome, Precision};
+use crate::auth::Rights;
 use crate::dialect::exchange::{Exchange, Turn};
 use crate::dialect::form;
 use crate::dialect::route::Call;
@@ -76,8 +77,17 @@ struct Parameters {
 }
 
 fn write(mut call: Call, database: String, policy: Option<String>, precision: Precision) -> Box<dyn Exchange> {
-    if call.snapshot.database(&database).is_none() {
+    let Some(known) = call.snapshot.database(&database) else {
         return head::error(&call, &RequestError::DatabaseNotFound(database));
+    };
+    if !call.principal.may(Rights::WRITE, known.id) {
+        return head::error(
+            &call,
+            &match call.principal.name() {
+                Some(user) => RequestError::WriteForbidden { user: user.to_owned(), database },
+                None => RequestError::WriteByNobody(database),
+            },
+        );
     }
     let mut batch = WriteBatch::new();
     let body = std::mem::take(&mut call.request.body);

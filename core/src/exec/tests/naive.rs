@@ -1,5 +1,7 @@
 //! Plans run the plain way, row by row: what the executor is compared with.
 
+mod walk;
+
 use super::world::{Group, Write};
 use crate::exec::exact_sum::ExactSum;
 use crate::model::SeriesKey;
@@ -67,6 +69,28 @@ impl Naive<'_> {
                     .enumerate()
                     .flat_map(|(input, node)| self.node(node).into_iter().map(move |group| Group { input, ..group }));
                 all.collect()
+            }
+            Node::Reduce(reduce) => {
+                let descending = descending(&reduce.input);
+                self.node(&reduce.input).into_iter().map(|group| walk::reduce(reduce, group, descending)).collect()
+            }
+            Node::Transform(transform) => {
+                self.node(&transform.input).into_iter().map(|group| walk::transform(transform, group)).collect()
+            }
+            Node::Sort(sort) => {
+                let mut groups = self.node(&sort.input);
+                for group in &mut groups {
+                    group.rows.sort_by(|a, b| match (&a.1[sort.column], &b.1[sort.column]) {
+                        (Some(a), Some(b)) if sort.descending => order(b, a),
+                        (Some(a), Some(b)) => order(a, b),
+                        (a, b) => b.is_some().cmp(&a.is_some()),
+                    });
+                }
+                groups
+            }
+            Node::Join(inputs) => {
+                let sides = inputs.iter().map(|input| (self.node(input), descending(input))).collect();
+                walk::joined(sides)
             }
             Node::Absent(_)
             | Node::DropGaps(_)
@@ -185,6 +209,11 @@ fn descending(node: &Node) -> bool {
         Node::Scan(scan) => scan.descending,
         Node::Map(map) => descending(&map.input),
         Node::Filter(filter) => descending(&filter.input),
+        Node::Group(group) => descending(&group.input),
+        Node::Reduce(reduce) => descending(&reduce.input),
+        Node::Transform(transform) => descending(&transform.input),
+        Node::Aggregate(aggregate) => aggregate.descending,
+        Node::Fill(fill) => descending(&fill.input),
         _ => false,
     }
 }
@@ -380,6 +409,7 @@ pub(super) fn eval(expr: &Expr, row: &[Option<Scalar>]) -> Option<Scalar> {
         Expr::Literal(value) => Some(value.clone()),
         Expr::OrElse { value, other } => Some(eval(value, row).unwrap_or_else(|| other.clone())),
         Expr::Cast { value, to } => cast(&eval(value, row)?, *to),
+        Expr::Tag(_) | Expr::Mathematics { .. } => unreachable!("compared by hand"),
         Expr::Matches { text, regex, negated, absent_is_empty } => {
             let text = match eval(text, row) {
                 Some(Scalar::String(text)) => Some(text),

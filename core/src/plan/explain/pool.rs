@@ -12,7 +12,9 @@ pub(super) fn write(node: &Node, out: &mut String) -> fmt::Result {
         Node::Merge(merge) => write!(out, "merge into {}", listed(&merge.groups)),
         Node::Pool(pool) => {
             write!(out, "pool {} of {}", pool.function.name(), listed(&pool.groups))?;
-            write!(out, " between {} and {}", Instant(pool.first), Instant(pool.last))?;
+            if pool.first > i64::MIN || pool.last < i64::MAX {
+                write!(out, " between {} and {}", Instant(pool.first), Instant(pool.last))?;
+            }
             write!(out, " reach {}", reach(pool.reach))?;
             match &pool.change {
                 Some(along) => write!(out, " after {}", along_text(along)),

@@ -5,7 +5,7 @@ use super::super::error::StatementError;
 use super::schema::{Kind, Schema};
 use super::time::is_time;
 use crate::pattern::Regex;
-use crate::plan::{self, BinaryOp, Scalar, ScanField};
+use crate::plan::{self, BinaryOp, Mathematics, Scalar, ScanField};
 use crate::value::FieldType;
 
 /// The columns of a scan: fields, then tags.
@@ -46,6 +46,7 @@ impl Columns {
                 chain.rest.iter().for_each(|(_, right)| self.read(right, schema, in_condition));
             }
             Expr::Paren(inner) => self.read(inner, schema, in_condition),
+            Expr::Distinct(name) => self.read(&Expr::Variable { name: name.clone(), cast: None }, schema, in_condition),
             Expr::Call(call) => call.args.iter().for_each(|arg| self.read(arg, schema, in_condition)),
             _ => {}
         }
@@ -92,6 +93,10 @@ fn literal(expr: &Expr) -> Option<Scalar> {
 /// A value of SELECT. `leaf` knows names and calls; what it does not know is absent.
 pub(super) fn value(expr: &Expr, leaf: &dyn Fn(&Expr) -> Option<plan::Expr>) -> plan::Expr {
     match expr {
+        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => plan::Expr::Mathematics {
+            function,
+            arguments: call.args.iter().map(|argument| value(argument, leaf)).collect(),
+        },
         Expr::Paren(inner) => value(inner, leaf),
         Expr::Chain(chain) => chain.rest.iter().fold(value(&chain.first, leaf), |left, (op, right)| {
             match arithmetic(*op, BinaryOp::Div) {
@@ -177,8 +182,24 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
             })
         }
         Expr::Chain(chain) => chain_operand(chain, schema, columns),
-        Expr::Call(call) if is_mathematics(&call.name) => {
-            Err(StatementError::Unsupported(format!("{}() in a condition", call.name)))
+        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => {
+            let (name, expected, got) = (call.name.clone(), function.arguments(), call.args.len());
+            if expected != got {
+                return Err(StatementError::ArgumentCount { function: name, expected, got });
+            }
+            let mut arguments = Vec::with_capacity(got);
+            let mut kind = FieldType::Float;
+            for argument in &call.args {
+                let argument = operand(argument, schema, columns)?;
+                if function.keeps_type()
+                    && let OperandKind::Typed(own) = argument.kind
+                    && own.is_number()
+                {
+                    kind = own;
+                }
+                arguments.push(argument.expr);
+            }
+            Ok(Operand { expr: plan::Expr::Mathematics { function, arguments }, kind: OperandKind::Typed(kind) })
         }
         Expr::Call(call) if call.name == "now" => {
             Ok(Operand { expr: absent(), kind: OperandKind::Typed(FieldType::Boolean) })
@@ -254,29 +275,4 @@ fn never(op: BinaryOp, side: plan::Expr, other: &plan::Expr) -> plan::Expr {
         }
         _ => side,
     }
-}
-
-/// The functions that work row by row.
-pub(super) fn is_mathematics(name: &str) -> bool {
-    matches!(
-        name,
-        "abs"
-            | "acos"
-            | "asin"
-            | "atan"
-            | "atan2"
-            | "ceil"
-            | "cos"
-            | "exp"
-            | "floor"
-            | "ln"
-            | "log"
-            | "log2"
-            | "log10"
-            | "pow"
-            | "round"
-            | "sin"
-            | "sqrt"
-            | "tan"
-    )
 }

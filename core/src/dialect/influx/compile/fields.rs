@@ -1,164 +1,16 @@
 //! The list of SELECT: what InfluxDB accepts in it, what `*` and regexes stand for, how the columns are called.
 
-use super::super::ast::{BinaryOp, Call, Cast, Chain, Expr, Field, Fill, Select, WildcardOf};
+use super::super::ast::{BinaryOp, Call, Cast, Chain, Expr, Field, Select, WildcardOf};
 use super::super::error::StatementError;
-use super::expr::{is_mathematics, regex};
+use super::calls;
+use super::check::is_constant;
+use super::expr::regex;
 use super::schema::{Kind, Schema};
-use super::time::{is_time, unwrapped};
+use super::time::is_time;
 use crate::order::sort_by;
-use crate::plan::Function;
+use crate::plan::Mathematics;
 use crate::sorted::SortedMap;
 use crate::value::FieldType;
-
-/// What the list is made of, before the data is known.
-#[derive(Debug, Default)]
-pub(super) struct Shape {
-    /// How often a function is called.
-    pub(super) calls: usize,
-    /// Fields or tags stand beside the calls, or alone.
-    pub(super) plain: bool,
-    /// Some call is no selector, or stands for several.
-    aggregates: bool,
-    /// The alias of `time`.
-    pub(super) time_alias: Option<String>,
-}
-
-/// The function of that name, if it is an aggregate or a selector that is built. The rest of InfluxQL's functions has
-/// its place here: they are refused by name and never mistaken.
-fn function(name: &str) -> Result<Function, StatementError> {
-    Ok(match name {
-        "count" => Function::Count,
-        "sum" => Function::Sum,
-        "mean" => Function::Mean,
-        "min" => Function::Min,
-        "max" => Function::Max,
-        "first" => Function::First,
-        "last" => Function::Last,
-        "median"
-        | "mode"
-        | "stddev"
-        | "spread"
-        | "integral"
-        | "distinct"
-        | "percentile"
-        | "top"
-        | "bottom"
-        | "sample"
-        | "derivative"
-        | "non_negative_derivative"
-        | "difference"
-        | "non_negative_difference"
-        | "cumulative_sum"
-        | "moving_average"
-        | "elapsed"
-        | "holt_winters"
-        | "holt_winters_with_fit"
-        | "exponential_moving_average"
-        | "double_exponential_moving_average"
-        | "triple_exponential_moving_average"
-        | "triple_exponential_derivative"
-        | "relative_strength_index"
-        | "chande_momentum_oscillator"
-        | "kaufmans_efficiency_ratio"
-        | "kaufmans_adaptive_moving_average" => {
-            return Err(StatementError::Unsupported(format!("{name}()")));
-        }
-        _ if is_mathematics(name) => return Err(StatementError::Unsupported(format!("{name}()"))),
-        _ => return Err(StatementError::UndefinedFunction(name.to_owned())),
-    })
-}
-
-/// Checks the list as InfluxDB does before it looks at any data.
-pub(super) fn check(select: &Select, has_interval: bool) -> Result<Shape, StatementError> {
-    let mut shape = Shape::default();
-    let mut fields = 0;
-    for field in &select.fields {
-        if is_time(&field.expr) {
-            shape.time_alias = field.alias.clone().or(shape.time_alias);
-            continue;
-        }
-        fields += 1;
-        check_expr(&field.expr, true, &mut shape)?;
-    }
-    let refuse = |text| Err(StatementError::Fixed(text));
-    if fields == 0 {
-        return refuse("at least 1 non-time field must be queried");
-    }
-    if shape.calls == 0 {
-        match select.fill {
-            Fill::None => return refuse("fill(none) must be used with a function"),
-            Fill::Linear => return refuse("fill(linear) must be used with a function"),
-            _ if has_interval => return refuse("GROUP BY requires at least one aggregate function"),
-            _ => {}
-        }
-    } else if shape.plain && shape.aggregates {
-        return refuse("mixing aggregate and non-aggregate queries is not supported");
-    } else if shape.plain && shape.calls > 1 {
-        return refuse("mixing multiple selector functions with tags or fields is not supported");
-    }
-    Ok(shape)
-}
-
-fn check_expr(expr: &Expr, wildcard: bool, shape: &mut Shape) -> Result<(), StatementError> {
-    let refuse = |text| Err(StatementError::Fixed(text));
-    match expr {
-        Expr::Variable { .. } => shape.plain = true,
-        Expr::Wildcard(_) if !wildcard => return refuse("unable to use wildcard in a binary expression"),
-        Expr::Regex(_) if !wildcard => return refuse("unable to use regex in a binary expression"),
-        Expr::Wildcard(_) | Expr::Regex(_) => shape.plain = true,
-        Expr::Paren(inner) => check_expr(inner, wildcard, shape)?,
-        Expr::Distinct(_) => return Err(StatementError::Unsupported("distinct".to_owned())),
-        Expr::Call(call) => check_call(call, wildcard, shape)?,
-        Expr::Chain(chain) if is_constant(expr) || chain.rest.is_empty() => {
-            return refuse("field must contain at least one variable");
-        }
-        Expr::Chain(chain) => {
-            for side in std::iter::once(&chain.first).chain(chain.rest.iter().map(|(_, right)| right)) {
-                if !is_constant(side) {
-                    check_expr(side, false, shape)?;
-                }
-            }
-        }
-        _ => return refuse("field must contain at least one variable"),
-    }
-    Ok(())
-}
-
-fn is_constant(expr: &Expr) -> bool {
-    match expr {
-        Expr::Paren(inner) => is_constant(inner),
-        Expr::Chain(chain) => is_constant(&chain.first) && chain.rest.iter().all(|(_, right)| is_constant(right)),
-        Expr::String(_)
-        | Expr::Integer(_)
-        | Expr::Unsigned(_)
-        | Expr::Float(_)
-        | Expr::Duration(_)
-        | Expr::Boolean(_) => true,
-        _ => false,
-    }
-}
-
-fn check_call(call: &Call, wildcard: bool, shape: &mut Shape) -> Result<(), StatementError> {
-    let function = function(&call.name)?;
-    shape.calls += 1;
-    shape.aggregates |= !function.is_selector();
-    let name = || call.name.clone();
-    let [argument] = call.args.as_slice() else {
-        return Err(StatementError::ArgumentCount { function: name(), expected: 1, got: call.args.len() });
-    };
-    match argument {
-        Expr::Variable { .. } => {}
-        Expr::Wildcard(_) if !wildcard => return Err(StatementError::WildcardInExpression(format!("{}()", call.name))),
-        Expr::Regex(_) if !wildcard => return Err(StatementError::RegexInExpression(format!("{}()", call.name))),
-        Expr::Wildcard(_) | Expr::Regex(_) => shape.aggregates = true,
-        Expr::Distinct(_) => return Err(StatementError::Unsupported("count(distinct())".to_owned())),
-        Expr::Call(inner) if inner.name == "distinct" && call.name == "count" => {
-            return Err(StatementError::Unsupported("count(distinct())".to_owned()));
-        }
-        _ => return Err(StatementError::ArgumentField(name())),
-    }
-    Ok(())
-}
 
 /// The list with its wildcards and regexes written out, and without `time`. `group_tags`: tags that are grouped by and
 /// so no part of `*`; `None` when a wildcard or a regex groups, which leaves no tag to `*`.
@@ -184,7 +36,18 @@ pub(super) fn expand(
                 let pattern = regex(pattern)?;
                 fields.extend(all.iter().filter(|(name, _)| pattern.is_match(name)).map(plain));
             }
-            Expr::Call(call) => expand_call(field, call, &all, &mut fields)?,
+            Expr::Distinct(name) => {
+                let args = vec![Expr::Variable { name: name.clone(), cast: None }];
+                let expr = Expr::Call(Call { name: "distinct".to_owned(), args });
+                fields.push(Field { expr, alias: field.alias.clone() });
+            }
+            Expr::Call(call) => {
+                expand_call(field, call, &all, &mut fields)?;
+                if select.target.is_none() && matches!(call.name.as_str(), "top" | "bottom") {
+                    let named = call.args.iter().skip(1).filter(|arg| matches!(arg, Expr::Variable { .. }));
+                    fields.extend(named.map(|arg| Field { expr: arg.clone(), alias: None }));
+                }
+            }
             _ => fields.push(field.clone()),
         }
     }
@@ -210,8 +73,13 @@ fn expand_call(
     all: &[(&str, Kind)],
     fields: &mut Vec<Field>,
 ) -> Result<(), StatementError> {
-    let pattern = match call.args.first() {
-        Some(Expr::Wildcard(Some(WildcardOf::Tag))) => return Err(StatementError::TagWildcard(call.name.clone())),
+    // The innermost call is the one whose argument stands for several.
+    let mut innermost = call;
+    while let Some(Expr::Call(inner)) = innermost.args.first() {
+        innermost = inner;
+    }
+    let pattern = match innermost.args.first() {
+        Some(Expr::Wildcard(Some(WildcardOf::Tag))) => return Err(StatementError::TagWildcard(innermost.name.clone())),
         Some(Expr::Wildcard(_)) => None,
         Some(Expr::Regex(pattern)) => Some(regex(pattern)?),
         _ => {
@@ -219,21 +87,31 @@ fn expand_call(
             return Ok(());
         }
     };
-    let takes = |field_type: FieldType| match call.name.as_str() {
-        "count" | "first" | "last" => true,
+    let takes = |field_type: FieldType| match innermost.name.as_str() {
+        "count" | "first" | "last" | "distinct" | "elapsed" | "mode" | "sample" => true,
         "min" | "max" => field_type != FieldType::String,
         _ => field_type.is_number(),
     };
     for (name, kind) in all {
         let Kind::Field(field_type) = kind else { continue };
         if takes(*field_type) && pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)) {
-            let mut args = call.args.clone();
-            args[0] = Expr::Variable { name: (*name).to_owned(), cast: Some(Cast::Field) };
             let alias = format!("{}_{name}", field.alias.as_ref().unwrap_or(&call.name));
-            fields.push(Field { expr: Expr::Call(Call { name: call.name.clone(), args }), alias: Some(alias) });
+            fields.push(Field { expr: Expr::Call(over(call, name)), alias: Some(alias) });
         }
     }
     Ok(())
+}
+
+/// The call with a field as its innermost first argument.
+fn over(call: &Call, name: &str) -> Call {
+    let mut args = call.args.clone();
+    if let Some(first) = args.first_mut() {
+        *first = match first {
+            Expr::Call(inner) => Expr::Call(over(inner, name)),
+            _ => Expr::Variable { name: name.to_owned(), cast: Some(Cast::Field) },
+        };
+    }
+    Call { name: call.name.clone(), args }
 }
 
 /// The names of the columns. Aliases come first and stay as they are; a generated name that is taken gets a number.
@@ -285,9 +163,13 @@ fn name_parts<'a>(expr: &'a Expr, parts: &mut Vec<&'a str>) {
     }
 }
 
-/// Checks that the operands of every operator go together.
-pub(super) fn check_types(fields: &[Field], schema: &Schema<'_>) -> Result<(), StatementError> {
-    fields.iter().try_for_each(|field| type_of(&field.expr, schema).map(drop))
+/// Checks that the operands of every operator go together, and says what each field is.
+pub(super) fn check_types(fields: &[Field], schema: &Schema<'_>) -> Result<Vec<Option<Type>>, StatementError> {
+    let mut types = Vec::with_capacity(fields.len());
+    for field in fields {
+        types.push(type_of(&field.expr, schema)?);
+    }
+    Ok(types)
 }
 
 /// The type of a value, as a message names it; `None` when nothing is known of it.
@@ -300,15 +182,26 @@ fn type_of(expr: &Expr, schema: &Schema<'_>) -> Result<Option<Type>, StatementEr
             Kind::Unknown => None,
         },
         Expr::Call(call) => {
-            let argument = match call.args.first() {
-                Some(argument) => type_of(argument, schema)?,
-                None => None,
-            };
-            match (function(&call.name)?, argument) {
-                (function, Some(Type::Field(field_type))) => function.result(field_type).map(Type::Field),
+            let mut argument = None;
+            for (at, arg) in call.args.iter().enumerate() {
+                let known = type_of(arg, schema)?;
+                if at == 0 {
+                    argument = known;
+                }
+            }
+            let field_type = match argument {
+                Some(Type::Field(field_type)) => Some(field_type),
+                Some(Type::Tag) if names_inner_tag(call, schema) => Some(FieldType::String),
                 _ => None,
+            };
+            match (Mathematics::from_name(&call.name), field_type) {
+                (Some(function), Some(own)) if function.keeps_type() && own.is_number() => Some(Type::Field(own)),
+                (Some(_), _) => Some(Type::Field(FieldType::Float)),
+                (None, Some(field_type)) => calls::result(call, field_type).ok().map(Type::Field),
+                (None, None) => None,
             }
         }
+        Expr::Distinct(name) => type_of(&Expr::Variable { name: name.clone(), cast: None }, schema)?,
         Expr::String(_) => Some(Type::Field(FieldType::String)),
         Expr::Integer(_) | Expr::Duration(_) => Some(Type::Field(FieldType::Integer)),
         Expr::Unsigned(_) => Some(Type::Field(FieldType::Unsigned)),
@@ -333,8 +226,16 @@ fn type_of(expr: &Expr, schema: &Schema<'_>) -> Result<Option<Type>, StatementEr
     })
 }
 
+/// Whether a call is of a tag of a subquery.
+fn names_inner_tag(call: &Call, schema: &Schema<'_>) -> bool {
+    match call.args.first() {
+        Some(Expr::Variable { name, .. } | Expr::Distinct(name)) => schema.inner_tags.contains_key(name),
+        _ => false,
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Field(FieldType),
     Tag,
 }
@@ -414,13 +315,5 @@ fn annotated_expr(expr: &Expr, schema: &Schema<'_>) -> Expr {
             args: call.args.iter().map(|arg| annotated_expr(arg, schema)).collect(),
         }),
         other => other.clone(),
-    }
-}
-
-/// A call as the plan has it: its function and the name of its argument.
-pub(super) fn call_of(call: &Call) -> Option<(Function, &str, Option<Cast>)> {
-    match call.args.first().map(unwrapped) {
-        Some(Expr::Variable { name, cast }) => Some((function(&call.name).ok()?, name, *cast)),
-        _ => None,
     }
 }

@@ -1,12 +1,13 @@
 //! What the sources of a query have: measurements, fields and their types, tag keys, in the shards of a time range.
 
-use super::super::ast::{Cast, Measurement, NameMatch, Source};
+use super::super::ast::{Cast, Measurement, NameMatch, Select, Source};
 use super::super::error::StatementError;
 use super::super::query::Context;
 use super::expr::regex;
+use super::fields::Type;
+use super::{Outer, Prepared, prepare};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::snapshot::{Database, Policy, Shard};
-use crate::time::TimeRange;
 use crate::value::FieldType;
 use std::sync::Arc;
 
@@ -19,18 +20,15 @@ pub(super) struct Named<'a> {
     name: NameMatch,
 }
 
-/// The databases of the sources.
-pub(super) fn resolve<'a>(sources: &[Source], context: &Context<'a>) -> Result<Vec<Named<'a>>, StatementError> {
-    sources
-        .iter()
-        .map(|source| match source {
-            Source::Measurement(measurement) => resolve_one(measurement, context),
-            Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),
-        })
-        .collect()
+/// Whether the databases of all measurements exist, those of subqueries in their places.
+pub(super) fn check_databases(select: &Select, context: &Context<'_>) -> Result<(), StatementError> {
+    select.sources.iter().try_for_each(|source| match source {
+        Source::Measurement(measurement) => resolve(measurement, context).map(drop),
+        Source::Subquery(inner) => check_databases(inner, context),
+    })
 }
 
-fn resolve_one<'a>(measurement: &Measurement, context: &Context<'a>) -> Result<Named<'a>, StatementError> {
+fn resolve<'a>(measurement: &Measurement, context: &Context<'a>) -> Result<Named<'a>, StatementError> {
     let database = measurement.database.as_deref().or(context.database).ok_or(StatementError::DatabaseRequired)?;
     let found = context.snapshot.database(database);
     let found = found.ok_or_else(|| StatementError::DatabaseNotFound(database.to_owned()))?;
@@ -66,12 +64,15 @@ pub(super) struct Place<'a> {
     pub(super) measurements: Vec<String>,
 }
 
-#[derive(Debug)]
 pub(super) struct Schema<'a> {
     pub(super) places: Vec<Place<'a>>,
+    /// Those that can have rows.
+    pub(super) subqueries: Vec<&'a Select>,
     /// The types of each field over all sources, the preferred one first.
     fields: SortedMap<String, SortedSet<FieldType>>,
     pub(super) tags: SortedSet<String>,
+    /// Those of subqueries, which functions take as texts.
+    pub(super) inner_tags: SortedSet<String>,
 }
 
 /// What a name stands for.
@@ -84,9 +85,26 @@ pub(super) enum Kind {
 }
 
 impl<'a> Schema<'a> {
-    pub(super) fn of(sources: Vec<Named<'a>>, range: TimeRange) -> Result<Self, StatementError> {
-        let mut schema = Self { places: Vec::new(), fields: SortedMap::new(), tags: SortedSet::new() };
+    pub(super) fn of(sources: &'a [Source], context: &Context<'a>, outer: Outer<'_>) -> Result<Self, StatementError> {
+        let range = outer.bounds.range();
+        let mut schema = Self {
+            places: Vec::new(),
+            subqueries: Vec::new(),
+            fields: SortedMap::new(),
+            tags: SortedSet::new(),
+            inner_tags: SortedSet::new(),
+        };
         for source in sources {
+            let source = match source {
+                Source::Measurement(measurement) => resolve(measurement, context)?,
+                Source::Subquery(inner) => {
+                    if let Some(made) = prepare(inner, context, Some(outer))? {
+                        schema.add_subquery(&made);
+                        schema.subqueries.push(inner);
+                    }
+                    continue;
+                }
+            };
             let policy = source.database.policy(source.policy.as_deref()).ok_or_else(|| {
                 let name = source.policy.as_deref().unwrap_or(&source.database.default_policy);
                 StatementError::PolicyNotFound(name.to_owned())
@@ -120,6 +138,25 @@ impl<'a> Schema<'a> {
             }
         }
         Ok(schema)
+    }
+
+    fn add_subquery(&mut self, made: &Prepared) {
+        for (name, known) in made.names.iter().skip(1).zip(&made.types) {
+            match known {
+                Some(Type::Field(field_type)) => {
+                    self.fields.or_default(name.clone()).insert(*field_type, ());
+                }
+                Some(Type::Tag) => {
+                    self.tags.insert(name.clone(), ());
+                    self.inner_tags.insert(name.clone(), ());
+                }
+                None => {}
+            }
+        }
+        for tag in &made.tags {
+            self.tags.insert(tag.clone(), ());
+            self.inner_tags.insert(tag.clone(), ());
+        }
     }
 
     fn add(&mut self, measurement: &str, database: &Database, shards: &[&Arc<Shard>]) {

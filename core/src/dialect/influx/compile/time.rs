@@ -12,7 +12,7 @@ pub(in crate::dialect::influx) struct Bounds {
 }
 
 impl Bounds {
-    fn narrow(&mut self, other: Self) {
+    pub(super) fn narrow(&mut self, other: Self) {
         self.min = self.min.max(other.min);
         self.max = match (self.max, other.max) {
             (Some(one), Some(two)) => Some(one.min(two)),

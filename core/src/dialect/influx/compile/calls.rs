@@ -1,0 +1,527 @@
+//! Calls of functions: a branch of the plan for each kind, and their columns side by side.
+
+use super::super::ast::{Call, Expr, Fill};
+use super::super::error::StatementError;
+use super::expr::Columns;
+use super::schema::Kind;
+use super::{Bounds, Compiler, Interval};
+use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, Bucket, FillWith, Function, HoltWinters, Mathematics};
+use crate::plan::{Node, Reducer, ReportedTime, Scalar, Transformer, Warmup};
+use crate::time::NANOS_PER_SEC;
+use crate::value::FieldType;
+
+/// How a function comes about.
+enum Kernel {
+    /// Folded as the scan goes, in any order.
+    Fold(Function),
+    /// The greatest less the least.
+    Spread,
+    /// A bucket at a time.
+    Reduce(Reducer),
+    /// Along the rows. The argument may be a call.
+    Transform(Transformer),
+}
+
+/// Whether the one point it chooses gives a row its time.
+pub(super) fn is_selector(name: &str) -> bool {
+    matches!(name, "first" | "last" | "min" | "max" | "percentile" | "sample" | "top" | "bottom")
+}
+
+/// The result of a function over a column of some type; `Err` with the function's name when it does not take it.
+pub(super) fn result(call: &Call, argument: FieldType) -> Result<FieldType, &'static str> {
+    match kernel(call, None, &[]) {
+        Kernel::Fold(function) => function.result(argument).ok_or_else(|| function.name()),
+        Kernel::Spread if argument.is_number() => Ok(argument),
+        Kernel::Spread => Err("spread"),
+        Kernel::Reduce(reducer) => reducer.result(argument).ok_or_else(|| reducer.name()),
+        Kernel::Transform(transformer) => transformer.result(argument).ok_or_else(|| transformer.name()),
+    }
+}
+
+/// A call that was checked. `per`: the columns of the tags that `top` tells points apart by.
+fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
+    let integer = |at: usize| match call.args.get(at) {
+        Some(Expr::Integer(value)) => Some(*value),
+        _ => None,
+    };
+    let unit = |otherwise: i64| match call.args.get(1) {
+        Some(Expr::Duration(unit)) => *unit,
+        _ => otherwise,
+    };
+    let count = |at: usize| integer(at).and_then(|value| u64::try_from(value).ok()).unwrap_or(0);
+    let step = interval.map_or(NANOS_PER_SEC, |interval| interval.width);
+    let name = call.name.as_str();
+    let distinct = matches!(call.args.first(), Some(Expr::Call(_) | Expr::Distinct(_)));
+    match name {
+        "count" if distinct => Kernel::Reduce(Reducer::CountDistinct),
+        "count" => Kernel::Fold(Function::Count),
+        "sum" => Kernel::Fold(Function::Sum),
+        "mean" => Kernel::Fold(Function::Mean),
+        "min" => Kernel::Fold(Function::Min),
+        "max" => Kernel::Fold(Function::Max),
+        "first" => Kernel::Fold(Function::First),
+        "last" => Kernel::Fold(Function::Last),
+        "spread" => Kernel::Spread,
+        "median" => Kernel::Reduce(Reducer::Median),
+        "mode" => Kernel::Reduce(Reducer::Mode),
+        "stddev" => Kernel::Reduce(Reducer::Stddev),
+        "distinct" => Kernel::Reduce(Reducer::Distinct),
+        "percentile" => Kernel::Reduce(Reducer::Percentile(match call.args.get(1) {
+            Some(Expr::Float(percent)) => *percent,
+            _ => integer(1).unwrap_or(0) as f64,
+        })),
+        "sample" => Kernel::Reduce(Reducer::Sample(count(1))),
+        "top" | "bottom" => Kernel::Reduce(Reducer::Extreme {
+            greatest: name == "top",
+            count: count(call.args.len().saturating_sub(1)),
+            per: per.to_vec(),
+        }),
+        "derivative" | "non_negative_derivative" => {
+            Kernel::Transform(Transformer::Derivative { unit: unit(step), non_negative: name != "derivative" })
+        }
+        "difference" | "non_negative_difference" => {
+            Kernel::Transform(Transformer::Difference { non_negative: name != "difference" })
+        }
+        "cumulative_sum" => Kernel::Transform(Transformer::CumulativeSum),
+        "moving_average" => Kernel::Transform(Transformer::MovingAverage(count(1))),
+        "elapsed" => Kernel::Transform(Transformer::Elapsed { unit: unit(1) }),
+        "integral" => Kernel::Transform(Transformer::Integral { unit: unit(NANOS_PER_SEC), bucket: None }),
+        "holt_winters" | "holt_winters_with_fit" => Kernel::Transform(Transformer::HoltWinters(HoltWinters {
+            count: count(1),
+            season: count(2),
+            with_fit: name != "holt_winters",
+            interval: step,
+        })),
+        _ => Kernel::Transform(Transformer::Analysis(analysis(call, count(1), integer(2)))),
+    }
+}
+
+fn analysis(call: &Call, period: u64, hold: Option<i64>) -> Analysis {
+    let method = match call.name.as_str() {
+        "double_exponential_moving_average" => AnalysisMethod::DoubleExponentialMovingAverage,
+        "triple_exponential_moving_average" => AnalysisMethod::TripleExponentialMovingAverage,
+        "triple_exponential_derivative" => AnalysisMethod::TripleExponentialDerivative,
+        "relative_strength_index" => AnalysisMethod::RelativeStrengthIndex,
+        "chande_momentum_oscillator" => AnalysisMethod::ChandeMomentumOscillator,
+        "kaufmans_efficiency_ratio" => AnalysisMethod::KaufmansEfficiencyRatio,
+        "kaufmans_adaptive_moving_average" => AnalysisMethod::KaufmansAdaptiveMovingAverage,
+        _ => AnalysisMethod::ExponentialMovingAverage,
+    };
+    let oscillator = method == AnalysisMethod::ChandeMomentumOscillator;
+    let warmup = match call.args.get(3) {
+        Some(Expr::String(text)) if text == "simple" => Warmup::Simple,
+        Some(Expr::String(text)) if text == "exponential" => Warmup::Exponential,
+        _ if oscillator => Warmup::None,
+        _ => Warmup::Exponential,
+    };
+    let simple = u64::from(warmup == Warmup::Simple);
+    let own_hold = match method {
+        AnalysisMethod::ExponentialMovingAverage => period - 1,
+        AnalysisMethod::DoubleExponentialMovingAverage => (period - 1) * (1 + simple),
+        AnalysisMethod::TripleExponentialMovingAverage => (period - 1) * (1 + 2 * simple),
+        AnalysisMethod::TripleExponentialDerivative => (period - 1) * (1 + 2 * simple) + 1,
+        AnalysisMethod::ChandeMomentumOscillator if warmup == Warmup::None => period - 1,
+        _ => period,
+    };
+    let hold = hold.and_then(|hold| u64::try_from(hold).ok()).unwrap_or(own_hold);
+    Analysis { method, period, hold, warmup }
+}
+
+/// Rows of one call: the column of its value, then those of what it carries.
+struct Branch {
+    node: Node,
+    result: FieldType,
+}
+
+impl Compiler<'_> {
+    /// `None` when none of the calls has an argument that exists.
+    pub(super) fn aggregated(&self) -> Result<Option<Node>, StatementError> {
+        let mut calls: Vec<&Call> = Vec::new();
+        for field in &self.fields {
+            find_calls(&field.expr, &mut calls);
+        }
+        let lone = calls.len() == 1 && calls.iter().all(|call| is_selector(&call.name));
+        let carried = if lone { self.carried() } else { Vec::new() };
+        // Columns of the answer so far: of each call, where its value is, and of what type.
+        let mut places: Vec<Option<(usize, FieldType)>> = vec![None; calls.len()];
+        let mut branches = Vec::new();
+        let mut width = 0;
+        let folded: Vec<usize> = (0..calls.len())
+            .filter(|at| matches!(kernel(calls[*at], self.interval, &[]), Kernel::Fold(_) | Kernel::Spread))
+            .collect();
+        let chosen: Vec<&Call> = folded.iter().map(|at| calls[*at]).collect();
+        if let Some((node, results)) = self.fold(&chosen, &carried, self.bounds, lone)? {
+            for (at, result) in folded.iter().zip(&results) {
+                if let Some(result) = result {
+                    places[*at] = Some((width, *result));
+                    width += 1;
+                }
+            }
+            width += carried.len();
+            branches.push(node);
+        }
+        for (at, call) in calls.iter().enumerate().filter(|(at, _)| !folded.contains(at)) {
+            if let Some(branch) = self.branch(call, &carried, self.bounds, lone)? {
+                places[at] = Some((width, branch.result));
+                width += 1 + carried.len();
+                branches.push(branch.node);
+            }
+        }
+        let several = branches.len() > 1;
+        let Some(mut node) = (if several { Some(Node::Join(branches)) } else { branches.pop() }) else {
+            return Ok(None);
+        };
+        let numbers = matches!(self.fill, Fill::Integer(_) | Fill::Float(_));
+        if (several || self.interval.is_none()) && (numbers || self.fill == Fill::Previous) {
+            let mut columns = vec![if numbers { FillWith::Null } else { FillWith::Previous }; width];
+            for (column, result) in places.iter().flatten().filter(|_| numbers) {
+                columns[*column] = self.fill_number(*result).map_or(FillWith::Null, FillWith::Value);
+            }
+            node = self.filled(node, columns, self.bounds, false)?;
+        }
+        Ok(Some(self.map(node, &|leaf| match leaf {
+            Expr::Call(call) => match calls.iter().position(|known| *known == call).and_then(|at| places[at]) {
+                Some((column, _)) => Some(plan::Expr::Column(column)),
+                None => self.fill_number(FieldType::Float).map(plan::Expr::Literal),
+            },
+            Expr::Variable { .. } => {
+                let at = carried.iter().position(|known| known == leaf)?;
+                Some(plan::Expr::Column(1 + at))
+            }
+            _ => None,
+        })))
+    }
+
+    /// What stands beside a lone selector.
+    fn carried(&self) -> Vec<Expr> {
+        let mut carried = Vec::new();
+        for field in &self.fields {
+            plain_names(&field.expr, &mut |leaf| {
+                if !carried.contains(leaf) {
+                    carried.push(leaf.clone());
+                }
+            });
+        }
+        carried
+    }
+
+    /// Where columns that are carried are in an input. One that does not exist is that of the call itself, and never
+    /// looked at.
+    fn carried_columns(&self, carried: &[Expr], columns: &Columns) -> Vec<(usize, String)> {
+        let mut found = Vec::with_capacity(carried.len());
+        for leaf in carried {
+            let Expr::Variable { name, cast } = leaf else { continue };
+            found.push((columns.column(name, *cast, &self.schema).unwrap_or(usize::MAX), name.clone()));
+        }
+        found
+    }
+
+    /// The column and the type of an argument. Tags of subqueries may be arguments, others not.
+    fn argument(&self, call: &Call, columns: &Columns) -> Option<(usize, FieldType)> {
+        let (name, cast) = argument_name(call)?;
+        match self.schema.kind(name, cast) {
+            Kind::Field(field_type) => Some((columns.field(name, field_type)?, field_type)),
+            Kind::Tag if self.schema.inner_tags.contains_key(name) => Some((columns.tag(name)?, FieldType::String)),
+            _ => None,
+        }
+    }
+
+    fn reads<'c>(&self, calls: &[&'c Call], carried: &'c [Expr]) -> Vec<&'c Expr> {
+        let mut reads: Vec<&Expr> = Vec::new();
+        for call in calls {
+            reads.extend(call.args.iter());
+        }
+        reads.extend(carried);
+        reads
+    }
+
+    /// The calls that are folded, in one aggregate, with the type of each; `None` for one whose argument does not exist.
+    fn fold(
+        &self,
+        calls: &[&Call],
+        carried: &[Expr],
+        bounds: Bounds,
+        lone: bool,
+    ) -> Result<Option<(Node, Vec<Option<FieldType>>)>, StatementError> {
+        let existing: Vec<&Call> = calls.iter().copied().filter(|call| self.exists(call)).collect();
+        if existing.is_empty() {
+            return Ok(None);
+        }
+        let Some((columns, input)) = self.input(&self.reads(&existing, carried), bounds)? else { return Ok(None) };
+        let mut list: Vec<plan::Call> = Vec::new();
+        let mut add = |function: Function, argument: usize| {
+            let known = |call: &plan::Call| call.function == function && call.argument == argument;
+            if let Some(at) = list.iter().position(known) {
+                return at;
+            }
+            let output = format!("{}_{}", function.name(), list.len());
+            list.push(plan::Call { function, argument, output, carried: Vec::new() });
+            list.len() - 1
+        };
+        let mut results = Vec::with_capacity(calls.len());
+        let (mut outputs, mut fills) = (Vec::new(), Vec::new());
+        // Whether the outputs are the columns of the aggregate, in their order.
+        let mut plain = true;
+        for call in calls {
+            let Some((argument, field_type)) = self.argument(call, &columns) else {
+                results.push(None);
+                continue;
+            };
+            let result =
+                result(call, field_type).map_err(|function| StatementError::Argument { function, field_type })?;
+            let output = match kernel(call, self.interval, &[]) {
+                Kernel::Fold(function) => {
+                    let at = add(function, argument);
+                    plain &= at == outputs.len();
+                    plan::Expr::Column(at)
+                }
+                _ => {
+                    plain = false;
+                    plan::Expr::Binary {
+                        op: BinaryOp::Sub,
+                        left: Box::new(plan::Expr::Column(add(Function::Max, argument))),
+                        right: Box::new(plan::Expr::Column(add(Function::Min, argument))),
+                    }
+                }
+            };
+            outputs.push((call.name.clone(), output));
+            fills.push(self.fill_of(call, result));
+            results.push(Some(result));
+        }
+        if let [call] = list.as_mut_slice() {
+            call.carried = self.carried_columns(carried, &columns);
+        }
+        let time = match self.interval {
+            Some(_) => ReportedTime::BucketStart,
+            None if lone => ReportedTime::Selected,
+            None => ReportedTime::Fixed(self.bounds.min.unwrap_or(0)),
+        };
+        let mut node = Node::Aggregate(Box::new(plan::Aggregate {
+            input,
+            by: self.by(),
+            bucket: self.bucket(bounds)?,
+            calls: list,
+            time,
+            descending: self.descending,
+        }));
+        if !plain {
+            node = Node::Map(Box::new(plan::Map { input: node, columns: outputs, drop_empty: false }));
+        }
+        fills.extend(carried.iter().map(|_| self.fill_beside()));
+        node = self.fill_rows(node, fills, bounds)?;
+        Ok(Some((node, results)))
+    }
+
+    fn exists(&self, call: &Call) -> bool {
+        argument_name(call).is_some_and(|(name, cast)| match self.schema.kind(name, cast) {
+            Kind::Field(_) => true,
+            Kind::Tag => self.schema.inner_tags.contains_key(name),
+            Kind::Unknown => false,
+        })
+    }
+
+    /// Rows of one call, filled where its rows are; `None` when what it is of does not exist.
+    fn branch(
+        &self,
+        call: &Call,
+        carried: &[Expr],
+        bounds: Bounds,
+        lone: bool,
+    ) -> Result<Option<Branch>, StatementError> {
+        match kernel(call, self.interval, &[]) {
+            Kernel::Fold(_) | Kernel::Spread => {
+                let found = self.fold(&[call], carried, bounds, lone)?;
+                Ok(found.and_then(|(node, results)| Some(Branch { node, result: results.first().copied()?? })))
+            }
+            Kernel::Reduce(_) => self.reduce(call, carried, bounds, lone),
+            Kernel::Transform(transformer) => self.transform(call, transformer, bounds),
+        }
+    }
+
+    fn reduce(
+        &self,
+        call: &Call,
+        carried: &[Expr],
+        bounds: Bounds,
+        lone: bool,
+    ) -> Result<Option<Branch>, StatementError> {
+        if !self.exists(call) {
+            return Ok(None);
+        }
+        let Some((columns, input)) = self.input(&self.reads(&[call], carried), bounds)? else { return Ok(None) };
+        let Some((argument, field_type)) = self.argument(call, &columns) else { return Ok(None) };
+        let mut per = Vec::new();
+        for argument in call.args.iter().skip(1) {
+            // Fields tell no points apart.
+            if let Expr::Variable { name, cast } = argument
+                && self.schema.kind(name, *cast) == Kind::Tag
+            {
+                per.extend(columns.tag(name));
+            }
+        }
+        let fields_only = per.is_empty() && call.args.iter().skip(1).any(|arg| matches!(arg, Expr::Variable { .. }));
+        let Kernel::Reduce(mut reducer) = kernel(call, self.interval, &per) else { return Ok(None) };
+        if let Reducer::Extreme { count, .. } = &mut reducer
+            && fields_only
+        {
+            *count = 1;
+        }
+        let result = result(call, field_type).map_err(|function| StatementError::Argument { function, field_type })?;
+        let own_time = matches!(reducer, Reducer::Extreme { .. } | Reducer::Sample(_));
+        let filled = !own_time && reducer != Reducer::Distinct;
+        let time = match self.interval {
+            _ if own_time => ReportedTime::Selected,
+            Some(_) => ReportedTime::BucketStart,
+            None if lone => ReportedTime::Selected,
+            None => ReportedTime::Fixed(self.bounds.min.unwrap_or(0)),
+        };
+        let mut node = Node::Reduce(Box::new(plan::Reduce {
+            input: self.grouped(input),
+            bucket: self.bucket(bounds)?,
+            reducer,
+            argument,
+            output: call.name.clone(),
+            carried: self.carried_columns(carried, &columns),
+            time,
+        }));
+        if filled {
+            let mut fills = vec![self.fill_of(call, result)];
+            fills.extend(carried.iter().map(|_| self.fill_beside()));
+            node = self.fill_rows(node, fills, bounds)?;
+        }
+        Ok(Some(Branch { node, result }))
+    }
+
+    fn transform(
+        &self,
+        call: &Call,
+        mut transformer: Transformer,
+        bounds: Bounds,
+    ) -> Result<Option<Branch>, StatementError> {
+        let (input, argument, field_type) = match call.args.first() {
+            Some(Expr::Call(inner)) => {
+                let looks_back = !matches!(transformer, Transformer::CumulativeSum | Transformer::HoltWinters(_));
+                let wider = if looks_back { self.wider(bounds) } else { bounds };
+                let Some(branch) = self.branch(inner, &[], wider, false)? else { return Ok(None) };
+                (branch.node, 0, branch.result)
+            }
+            _ if !self.exists(call) => return Ok(None),
+            _ => {
+                let Some((columns, input)) = self.input(&self.reads(&[call], &[]), bounds)? else { return Ok(None) };
+                let Some((argument, field_type)) = self.argument(call, &columns) else { return Ok(None) };
+                (self.grouped(input), argument, field_type)
+            }
+        };
+        if let (Transformer::Integral { bucket, .. }, Some(_)) = (&mut transformer, self.interval) {
+            *bucket = Some(self.bucket(bounds)?);
+        }
+        let result = transformer
+            .result(field_type)
+            .ok_or_else(|| StatementError::Argument { function: transformer.name(), field_type })?;
+        let output = call.name.clone();
+        let node = Node::Transform(Box::new(plan::Transform { input, transformer, argument, output }));
+        Ok(Some(Branch { node, result }))
+    }
+
+    /// With one bucket more, so that the first of the others has one before it.
+    fn wider(&self, mut bounds: Bounds) -> Bounds {
+        let width = self.interval.map_or(0, |interval| interval.width);
+        if self.descending {
+            bounds.max = bounds.max.map(|max| max.saturating_add(width));
+        } else {
+            bounds.min = bounds.min.map(|min| min.saturating_sub(width));
+        }
+        bounds
+    }
+
+    pub(super) fn bucket(&self, _bounds: Bounds) -> Result<Bucket, StatementError> {
+        Ok(match self.interval {
+            Some(interval) => Bucket::Every { width: interval.width, origin: interval.offset },
+            None => Bucket::Whole,
+        })
+    }
+
+    /// How the column of a call is filled.
+    fn fill_of(&self, call: &Call, result: FieldType) -> FillWith {
+        match self.fill {
+            Fill::Null if call.name == "count" => FillWith::ValueIfAny(Scalar::Integer(0)),
+            Fill::Null | Fill::None => FillWith::Null,
+            Fill::Previous => FillWith::Previous,
+            Fill::Linear => FillWith::Linear,
+            Fill::Integer(_) | Fill::Float(_) => self.fill_number(result).map_or(FillWith::Null, FillWith::Value),
+        }
+    }
+
+    /// How a column beside a selector is filled.
+    fn fill_beside(&self) -> FillWith {
+        if self.fill == Fill::Previous { FillWith::Previous } else { FillWith::Null }
+    }
+
+    /// The rows of an aggregate's buckets that it has no points in.
+    fn fill_rows(&self, node: Node, columns: Vec<FillWith>, bounds: Bounds) -> Result<Node, StatementError> {
+        if self.interval.is_none() || self.fill == Fill::None {
+            return Ok(node);
+        }
+        self.filled(node, columns, bounds, true)
+    }
+
+    fn filled(
+        &self,
+        input: Node,
+        columns: Vec<FillWith>,
+        bounds: Bounds,
+        make_rows: bool,
+    ) -> Result<Node, StatementError> {
+        Ok(Node::Fill(Box::new(plan::Fill {
+            input,
+            first: bounds.min,
+            last: bounds.max,
+            bucket: self.bucket(bounds)?,
+            columns,
+            make_rows,
+            empty_groups: false,
+        })))
+    }
+}
+
+/// The name that a call is of: its first argument, or that of the `distinct` in it.
+fn argument_name(call: &Call) -> Option<(&str, Option<super::super::ast::Cast>)> {
+    match call.args.first()? {
+        Expr::Variable { name, cast } => Some((name, *cast)),
+        Expr::Distinct(name) => Some((name, None)),
+        Expr::Call(inner) => argument_name(inner),
+        _ => None,
+    }
+}
+
+/// The calls of functions that need more than a row, each once.
+fn find_calls<'e>(expr: &'e Expr, calls: &mut Vec<&'e Call>) {
+    match expr {
+        Expr::Paren(inner) => find_calls(inner, calls),
+        Expr::Chain(chain) => {
+            find_calls(&chain.first, calls);
+            chain.rest.iter().for_each(|(_, right)| find_calls(right, calls));
+        }
+        Expr::Call(call) if Mathematics::from_name(&call.name).is_some() => {
+            call.args.iter().for_each(|argument| find_calls(argument, calls));
+        }
+        Expr::Call(call) if !calls.contains(&call) => calls.push(call),
+        _ => {}
+    }
+}
+
+/// The names outside of those calls.
+fn plain_names(expr: &Expr, found: &mut dyn FnMut(&Expr)) {
+    match expr {
+        Expr::Variable { .. } => found(expr),
+        Expr::Paren(inner) => plain_names(inner, found),
+        Expr::Chain(chain) => {
+            plain_names(&chain.first, found);
+            chain.rest.iter().for_each(|(_, right)| plain_names(right, found));
+        }
+        Expr::Call(call) if Mathematics::from_name(&call.name).is_some() => {
+            call.args.iter().for_each(|argument| plain_names(argument, found));
+        }
+        _ => {}
+    }
+}
