@@ -2,10 +2,12 @@
 //!
 //! A change is a [`Command`]; the store logs it and applies it in the same order as writes.
 
+pub mod delete;
 mod documents;
 mod state;
 mod wire;
 
+pub use delete::{Delete, Target};
 pub use documents::{DocumentChanges, Documents, Space};
 pub use state::{AUTOGEN, Catalog, DatabaseEntry, PolicyEntry, ShardEntry};
 
@@ -42,6 +44,12 @@ pub enum Command {
         name: String,
     },
     Documents(DocumentChanges),
+    /// Points go; the catalog stays as it is.
+    Delete(Delete),
+    /// Absent: nothing happens.
+    DropShard {
+        id: u64,
+    },
 }
 
 /// A policy as asked for; absent members take their defaults.

@@ -5,9 +5,13 @@
 //! streamed body.
 
 pub mod datadog;
+pub mod errand;
 pub mod exchange;
 pub mod facette;
 pub mod form;
+pub mod grafana;
 pub mod influx;
 pub mod json;
+pub mod language;
 pub mod route;
+pub mod sealer;

@@ -4,7 +4,7 @@ mod measurement;
 
 pub use measurement::MeasurementIndex;
 
-use crate::hash::Map;
+use crate::hash::{Map, Set};
 use crate::model::SeriesKey;
 use crate::sorted::SortedMap;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ impl DatabaseIndex {
 pub struct IndexWriter {
     index: Arc<DatabaseIndex>,
     by_key: Map<SeriesKey, SeriesId>,
+    next: u32,
 }
 
 impl IndexWriter {
@@ -53,13 +54,29 @@ impl IndexWriter {
         if let Some(id) = self.by_key.get(key) {
             return *id;
         }
-        let id = SeriesId(u32::try_from(self.by_key.len()).expect("Limits::max_series is far below 2^32"));
+        let id = SeriesId(self.next);
+        self.next = self.next.checked_add(1).expect("fewer than 2^32 series come and go before a restart");
         self.by_key.insert(key.clone(), id);
         let index = Arc::make_mut(&mut self.index);
         let name: Arc<str> = Arc::from(&*key.measurement());
         let measurement = index.measurements.or_default(name);
         Arc::make_mut(measurement).insert(id, key.clone());
         id
+    }
+
+    /// Forgets series. Their numbers are not given again.
+    pub fn remove(&mut self, series: &Set<SeriesId>) {
+        let index = Arc::make_mut(&mut self.index);
+        let mut gone = Vec::new();
+        index.measurements.retain(|_, measurement| {
+            if series.iter().any(|series| measurement.key(*series).is_some()) {
+                Arc::make_mut(measurement).remove(series, |key| gone.push(key));
+            }
+            !measurement.is_empty()
+        });
+        for key in gone {
+            self.by_key.remove(&key);
+        }
     }
 
     pub fn len(&self) -> usize {

@@ -266,6 +266,8 @@ pub enum FillWith {
     Previous,
     /// Between the values on both sides, by bucket number; integers are cut; texts and booleans stay absent.
     Linear,
+    /// The same, where these values are at most so many nanoseconds apart.
+    LinearWithin(i64),
     Value(Scalar),
     /// The value, in groups in whose rows the column has one at all; in others it stays absent.
     ValueIfAny(Scalar),

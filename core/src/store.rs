@@ -15,6 +15,8 @@
 //! | `staged` | checks of writes and commands: what is kept, what is refused |
 //! | `commit` | groups on their way through the log |
 //! | `state` | what is acknowledged, and the views of it |
+//! | `tombstone`, `delete` | what is deleted and not yet out of the files |
+//! | `compact` | files into fewer |
 //! | `flush`, `manifest` | memtables into files, and which files are live |
 //! | `recover` | opening a folder |
 
@@ -22,6 +24,8 @@ pub mod action;
 pub mod block;
 pub mod blockfile;
 mod commit;
+mod compact;
+pub(crate) mod delete;
 pub mod error;
 mod flush;
 pub mod job;
@@ -33,6 +37,7 @@ pub mod recover;
 pub mod snapshot;
 mod staged;
 mod state;
+pub mod tombstone;
 pub mod wal;
 
 pub use action::{Action, ActionId, Event, WriteId};
@@ -43,12 +48,14 @@ pub use recover::{Recovery, RecoveryReport, RecoveryStep};
 pub use snapshot::Snapshot;
 
 use crate::catalog::Command;
+use crate::hash::Set;
 use crate::limits::Limits;
 use crate::model::WriteBatch;
 use crate::sorted::SortedMap;
 use crate::time::{NANOS_PER_MINUTE, NANOS_PER_SEC, Timestamp};
 use bytes::Bytes;
 use commit::{Group, Pending, Work};
+use compact::Compaction;
 use flush::{After, Editing, Flush};
 use manifest::{Edit, Manifest};
 use state::State;
@@ -56,7 +63,7 @@ use std::collections::VecDeque;
 use wal::{PointsWriter, Wal};
 
 /// The format of data folders that this program writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -73,6 +80,8 @@ pub struct StoreConfig {
     pub max_pending_bytes: u64,
     /// A manifest longer than this is put anew, without what no longer matters.
     pub manifest_bytes: u64,
+    /// Compactions read and write so many bytes a second; 0: there are none.
+    pub compact_bytes_per_sec: u64,
     /// A flush that failed is tried again after this many nanoseconds.
     pub retry_after: i64,
 }
@@ -87,6 +96,7 @@ impl Default for StoreConfig {
             max_memtable_bytes: 256 << 20,
             max_pending_bytes: 64 << 20,
             manifest_bytes: 1 << 20,
+            compact_bytes_per_sec: 32 << 20,
             retry_after: 10 * NANOS_PER_SEC,
         }
     }
@@ -113,6 +123,7 @@ pub struct StoreStats {
     /// Appends to the log: each carried one write or more.
     pub groups: u64,
     pub flushes: u64,
+    pub compactions: u64,
 }
 
 /// The one owner of a data folder's contents; see the module.
@@ -141,6 +152,19 @@ pub struct Store {
     edits: VecDeque<(Edit, After)>,
     /// A request to drop expired shards is on its way; after one that failed, the next is not made before that.
     expiring: bool,
+    compacting: Option<Compaction>,
+    /// The manifest is being told of a compaction.
+    replacing: bool,
+    /// Every shard is to become one file, without waiting.
+    compact_all: bool,
+    /// No compaction begins before that.
+    compact_after: Timestamp,
+    /// Shards with a file that cannot be read.
+    uncompactable: Set<u64>,
+    /// So far: names temporary files.
+    compactions: u64,
+    /// Nothing new is begun: the host will stop.
+    closing: bool,
     /// Whether anybody follows along.
     publishing: bool,
     expire_after: Timestamp,
@@ -156,8 +180,7 @@ impl Store {
         state.active.number = manifest.checkpoint.next_memtable;
         let wal = Wal::new(1, 1, 0, 0);
         let mut store = Self::with_state(config, state, manifest, wal);
-        let version = Bytes::from(format!("{FORMAT}\n"));
-        store.act_opening(|id| Action::Put { id, file: FileName::version(), bytes: version });
+        store.put_version();
         let (file, bytes) = (store.manifest.file(), Bytes::from(bytes));
         store.act_opening(|id| Action::Put { id, file, bytes });
         store
@@ -184,6 +207,13 @@ impl Store {
             editing: None,
             edits: VecDeque::new(),
             expiring: false,
+            compacting: None,
+            replacing: false,
+            compact_all: false,
+            compact_after: Timestamp::MIN,
+            uncompactable: Set::default(),
+            compactions: 0,
+            closing: false,
             publishing: false,
             expire_after: Timestamp::MIN,
             poisoned: None,
@@ -227,6 +257,9 @@ impl Store {
         if self.actions.is_empty() {
             self.start_flush();
             self.start_group();
+            if self.compact_all {
+                self.compact_due(Timestamp::MAX);
+            }
         }
         self.actions.pop_front()
     }
@@ -234,12 +267,14 @@ impl Store {
     /// Whether [`poll_action`](Self::poll_action) has given everything there was to do, and all of it was answered.
     pub fn is_idle(&self) -> bool {
         let may_flush = self.want_flush && self.flushing.is_none() && self.poisoned.is_none();
-        self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty() && !may_flush
+        let quiet = self.actions.is_empty() && self.work.is_empty() && self.pending.is_empty();
+        quiet && !may_flush && !(self.compact_all && !self.closing)
     }
 
     /// Flushes everything. Then do actions until the store [is idle](Self::is_idle). What a failing disk leaves unflushed
     /// is not lost: the log has it.
     pub fn shutdown(&mut self, now: Timestamp) {
+        self.closing = true;
         self.flush(now);
     }
 
@@ -300,6 +335,11 @@ impl Store {
         let id = ActionId(self.next_action);
         self.work.insert(id, work);
         self.actions.push_back(action(id));
+    }
+
+    fn put_version(&mut self) {
+        let version = Bytes::from(format!("{FORMAT}\n"));
+        self.act_opening(|id| Action::Put { id, file: FileName::version(), bytes: version });
     }
 
     /// An action that writes wait for, at opening.

@@ -62,6 +62,17 @@ enum Command {
     Repair(ops::RepairArgs),
     /// Write points of a data folder as line protocol, CSV or Parquet
     Export(ops::ExportArgs),
+    /// Put the secrets of data sources under a new key
+    ///
+    /// The server must not run. The new key takes the place of the old one in the key file once every secret is sealed
+    /// with it; a crash in between loses nothing.
+    RotateKey {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print the settings in force, as a configuration file
     Config {
         #[command(flatten)]
@@ -76,6 +87,10 @@ pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Serve { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => server::serve(config),
+            Err(error) => usage(&error),
+        },
+        Command::RotateKey { settings, config } => match Config::resolve(settings, config.as_deref()) {
+            Ok(config) => server::rotate_key(&config),
             Err(error) => usage(&error),
         },
         Command::Import(args) => import::run(&args),

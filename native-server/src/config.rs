@@ -1,5 +1,6 @@
 //! What a server runs with. One list of settings serves flags, environment and file, in that order of precedence.
 
+use crate::grafana::secrets::key_file;
 use serde::Deserialize;
 use std::fmt;
 use std::net::SocketAddr;
@@ -34,6 +35,24 @@ pub(crate) struct Settings {
     /// be CREATE USER … WITH ALL PRIVILEGES, as in InfluxDB
     #[arg(long, env = "ISOPOINT_ADMIN_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     pub admin_password: Option<String>,
+    /// `HOST:PORT` that a Grafana data source may have; may be given several times [default: every address that is not
+    /// link-local or a cloud's metadata service]
+    #[arg(long, env = "ISOPOINT_DATA_SOURCE_ALLOW", value_name = "HOST:PORT", value_delimiter = ' ')]
+    pub data_source_allow: Vec<String>,
+    /// Let data sources have link-local and metadata addresses (169.254.0.0/16, fe80::/10) too
+    #[arg(long, env = "ISOPOINT_DATA_SOURCE_LINK_LOCAL")]
+    pub data_source_link_local: bool,
+    /// Seconds a call to a data source may take when the data source does not say [default: 30]
+    #[arg(long, env = "ISOPOINT_DATA_SOURCE_TIMEOUT", value_name = "SECONDS")]
+    pub data_source_timeout: Option<u64>,
+    /// File or folder of data sources in Grafana's provisioning format, made at the start and not to be changed by
+    /// requests
+    #[arg(long, env = "ISOPOINT_PROVISIONING", value_name = "PATH")]
+    pub provisioning: Option<PathBuf>,
+    /// File of the key that data sources' secrets are encrypted with; made when missing [default: secrets.key in the data
+    /// folder]
+    #[arg(long, env = "ISOPOINT_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: Option<PathBuf>,
     /// Memory to plan with, such as 512MiB: half of it for points not yet in files, a quarter for any one query
     /// [default: 1GiB]
     #[arg(long, env = "ISOPOINT_MEMORY_LIMIT", value_name = "BYTES")]
@@ -87,6 +106,11 @@ pub(crate) struct Config {
     pub auth: bool,
     pub jwt_secret: Secret,
     pub admin_password: Secret,
+    pub data_source_allow: Vec<String>,
+    pub data_source_link_local: bool,
+    pub data_source_timeout: u64,
+    pub provisioning: Option<PathBuf>,
+    pub secret_key_file: PathBuf,
     pub memory_limit: u64,
     pub max_body_size: u64,
     pub max_row_limit: u64,
@@ -174,6 +198,15 @@ impl Settings {
             auth: self.auth || other.auth,
             jwt_secret: self.jwt_secret.or(other.jwt_secret),
             admin_password: self.admin_password.or(other.admin_password),
+            data_source_allow: if self.data_source_allow.is_empty() {
+                other.data_source_allow
+            } else {
+                self.data_source_allow
+            },
+            data_source_link_local: self.data_source_link_local || other.data_source_link_local,
+            data_source_timeout: self.data_source_timeout.or(other.data_source_timeout),
+            provisioning: self.provisioning.or(other.provisioning),
+            secret_key_file: self.secret_key_file.or(other.secret_key_file),
             memory_limit: self.memory_limit.or(other.memory_limit),
             max_body_size: self.max_body_size.or(other.max_body_size),
             max_row_limit: self.max_row_limit.or(other.max_row_limit),
@@ -208,9 +241,15 @@ impl Config {
             Some(path) => settings.or(Settings::from_file(path)?),
             None => settings,
         };
+        let data_dir = settings.data_dir.unwrap_or_else(|| PathBuf::from("isopoint-data"));
         Ok(Self {
+            secret_key_file: settings.secret_key_file.unwrap_or_else(|| key_file(&data_dir)),
+            data_source_allow: settings.data_source_allow,
+            data_source_link_local: settings.data_source_link_local,
+            data_source_timeout: settings.data_source_timeout.unwrap_or(30),
+            provisioning: settings.provisioning,
             listen: settings.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8086))),
-            data_dir: settings.data_dir.unwrap_or_else(|| PathBuf::from("isopoint-data")),
+            data_dir,
             fsync: settings.fsync.unwrap_or(Fsync::Always),
             self_metrics: !settings.no_self_metrics,
             auth: settings.auth,
@@ -252,6 +291,13 @@ impl fmt::Display for Config {
                 writeln!(f, "# {name} is set")?;
             }
         }
+        writeln!(f, "data-source-allow = {:?}", self.data_source_allow)?;
+        writeln!(f, "data-source-link-local = {}", self.data_source_link_local)?;
+        writeln!(f, "data-source-timeout = {}", self.data_source_timeout)?;
+        if let Some(path) = &self.provisioning {
+            writeln!(f, "provisioning = {:?}", path.display().to_string())?;
+        }
+        writeln!(f, "secret-key-file = {:?}", self.secret_key_file.display().to_string())?;
         writeln!(f, "memory-limit = {}", self.memory_limit)?;
         writeln!(f, "max-body-size = {}", self.max_body_size)?;
         writeln!(f, "max-row-limit = {}", self.max_row_limit)?;

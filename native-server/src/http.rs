@@ -3,6 +3,8 @@
 
 use crate::assets;
 use crate::drive::{Answer, Driver};
+use crate::grafana::client::Caller;
+use crate::grafana::proxy;
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::metrics::Metrics;
@@ -16,14 +18,17 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use isopoint_core::auth::{LoginError, Rights};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
+use isopoint_core::dialect::grafana::proxy::is_proxy;
 use isopoint_core::dialect::{form, route};
-use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-pub(crate) type Body = BoxBody<Bytes, Infallible>;
+/// An error breaks the connection off, so that nobody takes the answer for whole.
+pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
 /// Everything a request may need.
 pub(crate) struct Service {
@@ -36,16 +41,19 @@ pub(crate) struct Service {
     pub requests: AtomicU64,
     /// Datadog's, where one is set.
     pub rate_limit: Option<RateLimit>,
+    /// Calls data sources.
+    pub caller: Caller,
 }
 
 impl Service {
     /// Answers one request; never fails: what goes wrong is an answer too.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let began = Instant::now();
         let (parts, body) = request.into_parts();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let response = match self.own(&parts.method, &parts.uri, &parts.headers).await {
             Some(response) => response,
+            None if is_proxy(&path) => proxy::answer(self, parts, body, peer).await,
             None => self.exchange(parts, body).await,
         };
         self.metrics.request(&path, response.status().as_u16(), began.elapsed());
@@ -80,7 +88,7 @@ impl Service {
             .get(header::ACCEPT)
             .is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"));
         let asset = assets::find(path).filter(|_| path != "/" || wants_page)?;
-        let mut response = Response::new(Full::new(asset.body.clone()).boxed());
+        let mut response = Response::new(full(asset.body.clone()));
         let answer = response.headers_mut();
         answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
         answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
@@ -97,7 +105,7 @@ impl Service {
                 answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             } else {
                 let plain = gzip::unpack(&asset.body, u64::MAX).unwrap_or_default();
-                *response.body_mut() = Full::new(Bytes::from(plain)).boxed();
+                *response.body_mut() = full(Bytes::from(plain));
             }
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
@@ -135,7 +143,7 @@ impl Service {
         Some(response)
     }
 
-    fn request(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Bytes) -> ApiRequest {
+    pub(crate) fn request(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Bytes) -> ApiRequest {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         ApiRequest {
             method: method.as_str().to_owned(),
@@ -180,7 +188,7 @@ impl Service {
         self.run(route::open(head(body), self.host.snapshot(), &self.api), &parts.headers).await
     }
 
-    async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {
+    pub(crate) async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {
         let answer = self.driver.answer(exchange).await;
         match answer {
             Some(answer) => self.stream(answer, headers).await,
@@ -228,7 +236,7 @@ impl Service {
             while let Some(chunk) = answer.body.recv().await {
                 whole.extend_from_slice(&chunk);
             }
-            return self.send(head, Full::new(Bytes::from(whole)).boxed());
+            return self.send(head, full(Bytes::from(whole)));
         }
         if head.status == 200 && gzip::accepted(headers) {
             let body = gzip::pack_stream(answer.body);
@@ -242,14 +250,7 @@ impl Service {
     fn send(&self, head: Head, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in head.headers {
-            // Raw UTF-8 in a header is what InfluxDB sends in X-Influxdb-Error.
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
-            {
-                response.headers_mut().append(name, value);
-            }
-        }
+        set_headers(&mut response, head.headers);
         response
     }
 
@@ -295,10 +296,26 @@ impl BodyRefusal {
 }
 
 pub(crate) fn plain(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Full::new(text.into()).boxed());
+    let mut response = Response::new(full(text.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// Headers that HTTP allows; others are left out.
+pub(crate) fn set_headers(response: &mut Response<Body>, headers: Vec<(String, String)>) {
+    for (name, value) in headers {
+        // Raw UTF-8 in a header is what InfluxDB sends in X-Influxdb-Error.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+}
+
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed()
 }
 
 pub(crate) fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
@@ -309,7 +326,7 @@ pub(crate) fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
 struct Chunks(mpsc::Receiver<Bytes>);
 
 impl futures_core::Stream for Chunks {
-    type Item = Result<Frame<Bytes>, Infallible>;
+    type Item = Result<Frame<Bytes>, io::Error>;
 
     fn poll_next(
         mut self: std::pin::Pin<&mut Self>,

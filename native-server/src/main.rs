@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod dogstatsd;
 mod drive;
+mod grafana;
 mod gzip;
 mod host;
 mod http;

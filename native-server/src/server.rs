@@ -4,6 +4,8 @@ use crate::cli::Exit;
 use crate::config::Config;
 use crate::dogstatsd;
 use crate::drive::Driver;
+use crate::grafana::client::{AddressRule, Caller};
+use crate::grafana::{provisioning, secrets};
 use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
 use crate::metrics::Metrics;
@@ -15,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use isopoint_core::auth::{User, Users, Vault as _};
 use isopoint_core::dialect::datadog;
-use isopoint_core::dialect::exchange::ApiConfig;
+use isopoint_core::dialect::exchange::{ApiConfig, DataSourceConfig};
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
 use std::convert::Infallible;
@@ -106,9 +108,31 @@ async fn run(config: Config) -> Exit {
         eprintln!("isopoint: cannot make the administrator: {error}");
         return Exit::Failed;
     }
+    let sealer = match secrets::open(&config.secret_key_file, &host).await {
+        Ok(sealer) => Arc::new(sealer),
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::Failed;
+        }
+    };
+    if let Some(path) = &config.provisioning
+        && let Err(error) = provisioning::apply(path, &host, &*sealer).await
+    {
+        eprintln!("isopoint: cannot provision data sources: {error}");
+        return Exit::Usage;
+    }
+    let data_sources = DataSourceConfig {
+        own_addresses: own_addresses(address),
+        allowed: config.data_source_allow.clone(),
+        timeout_secs: config.data_source_timeout,
+        ..DataSourceConfig::default()
+    };
+    let rule = AddressRule { allowed: data_sources.allowed.clone(), link_local: config.data_source_link_local };
+    let caller = Caller::new(rule, data_sources.max_answer);
     let service = Arc::new(Service {
         host: Arc::clone(&host),
-        driver: Driver::new(Arc::clone(&host), timeout),
+        driver: Driver::new(Arc::clone(&host), caller.clone(), timeout),
+        caller,
         api: Arc::new(ApiConfig {
             limits,
             authentication: config.auth,
@@ -118,6 +142,8 @@ async fn run(config: Config) -> Exit {
                 api_keys: config.datadog_api_keys.clone(),
                 app_keys: config.datadog_app_keys.clone(),
             },
+            sealer: Some(sealer),
+            data_sources,
             ..ApiConfig::default()
         }),
         metrics,
@@ -152,6 +178,44 @@ async fn make_admin(host: &Host, vault: &Arc<HostVault>, password: &str) -> Resu
     host.command(users.put(&admin)).await.map(drop).map_err(|error| error.to_string())
 }
 
+/// `host:port` under which clients on this machine reach an address.
+fn own_addresses(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    let mut own = vec![format!("{}:{port}", address.ip())];
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        own.extend(["127.0.0.1", "localhost", "::1"].map(|host| format!("{host}:{port}")));
+    }
+    own
+}
+
+/// Puts the secrets of data sources under a new key, of a server that does not run.
+pub(crate) fn rotate_key(config: &Config) -> Exit {
+    let host_config = HostConfig { fsync: config.fsync, store: StoreConfig::default() };
+    let (host, _) = match Host::open(&config.data_dir, host_config) {
+        Ok(opened) => opened,
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::DataFolder;
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let rotated = match &runtime {
+        Ok(runtime) => runtime.block_on(secrets::rotate(&config.secret_key_file, &host)),
+        Err(error) => Err(error.to_string()),
+    };
+    host.shut_down();
+    match rotated {
+        Ok(count) => {
+            println!("new key in {}; data sources sealed anew: {count}", config.secret_key_file.display());
+            Exit::Done
+        }
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            Exit::Failed
+        }
+    }
+}
+
 async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
@@ -178,9 +242,9 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
             place = Arc::clone(&places).acquire_owned() => place,
             () = &mut stop => break,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to close.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -196,7 +260,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
         builder.timer(TokioTimer::new()).header_read_timeout(service.timeout).half_close(true);
         let answer = service_fn(move |request| {
             let service = Arc::clone(&service);
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
+            async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {

@@ -1,9 +1,8 @@
 //! What a page's replica asks for: the manifest, parts of block files, and the tail. Formats: `isopoint_core::sync`.
 
 use crate::host::{Host, News, clock};
-use crate::http::{Body, plain, stream_body};
+use crate::http::{Body, full, plain, stream_body};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
 use hyper::header::{self, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use isopoint_core::dialect::form;
@@ -63,9 +62,9 @@ fn file(host: &Host, name: &str, headers: &HeaderMap) -> Response<Body> {
     let range =
         headers.get(header::RANGE).map(|range| range.to_str().ok().and_then(|text| byte_range(text, whole.len())));
     let mut response = match range {
-        None => Response::new(Full::new(whole.clone()).boxed()),
+        None => Response::new(full(whole.clone())),
         Some(Some((start, end))) => {
-            let mut part = Response::new(Full::new(whole.slice(start..end)).boxed());
+            let mut part = Response::new(full(whole.slice(start..end)));
             *part.status_mut() = StatusCode::PARTIAL_CONTENT;
             let shown = format!("bytes {start}-{}/{}", end - 1, whole.len());
             if let Ok(shown) = HeaderValue::from_str(&shown) {
@@ -131,6 +130,8 @@ async fn tail(host: &Arc<Host>, database: &str) -> Response<Body> {
                     *of != *database
                         || send(&TailFrame::Points { generation: memtable, policy: &policy, batch: &points }).await
                 }
+                // It begins again, without them.
+                Ok(Ok(News::Deleted { database: of })) => *of != *database,
                 Ok(Ok(News::Files)) => match host.database(&database) {
                     Some((view, first)) => {
                         let now = manifest(&view, first);

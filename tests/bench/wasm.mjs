@@ -37,7 +37,9 @@ for (const name of ["mean", "min", "max", "count"]) {
 }
 engine.close();
 
-const module = readFileSync(new URL("../../wasm/npm/pkg/isopoint_bg.wasm", import.meta.url));
-say("wasm: module, raw", `${module.length} bytes`);
-say("wasm: module, gzip -9", `${gzipSync(module, { level: 9 }).length} bytes`);
-say("wasm: module, brotli", `${brotliCompressSync(module).length} bytes`);
+for (const name of ["reader", "full"]) {
+  const module = readFileSync(new URL(`../../wasm/npm/pkg/${name}/isopoint_bg.wasm`, import.meta.url));
+  say(`wasm: module ${name}, raw`, `${module.length} bytes`);
+  say(`wasm: module ${name}, gzip -9`, `${gzipSync(module, { level: 9 }).length} bytes`);
+  say(`wasm: module ${name}, brotli`, `${brotliCompressSync(module).length} bytes`);
+}

@@ -89,6 +89,12 @@ impl MemHost {
         self.drive();
     }
 
+    /// Makes one file of each shard's.
+    pub fn compact(&mut self) {
+        self.store.compact();
+        self.drive();
+    }
+
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
         self.now = now;
@@ -137,8 +143,13 @@ impl MemHost {
                     self.files.remove(&file);
                     Event::Done(id)
                 }
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Run { id, job } => Event::JobDone(id, job.run(&mut |range| Ok(slice(&self.files, range)))),
+                Action::Rename { id, from, to } => {
+                    let bytes = self.files.remove(&from).expect("it was appended to");
+                    self.files.insert(to, bytes);
+                    Event::Done(id)
+                }
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     self.acks.insert(write, outcome);
                     continue;

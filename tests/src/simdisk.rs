@@ -108,7 +108,16 @@ impl SimDisk {
                 }
                 *id
             }
-            Action::Run { .. } | Action::Ack { .. } | Action::Publish { .. } => unreachable!("not the disk's"),
+            Action::Rename { id, from, to } => {
+                if good || random.percent(30) {
+                    let bytes = self.files.remove(from).and_then(|file| file.live);
+                    self.files.insert(to.clone(), SimFile { live: bytes.clone(), durable: bytes });
+                }
+                *id
+            }
+            Action::Run { .. } | Action::Ack { .. } | Action::Publish { .. } | Action::PublishDelete { .. } => {
+                unreachable!("not the disk's")
+            }
         };
         if good { Event::Done(id) } else { Event::Failed(id, "No space left on device".into()) }
     }

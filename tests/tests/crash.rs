@@ -254,7 +254,7 @@ impl Sim {
     fn take(&mut self, action: Action) {
         match action {
             Action::Ack { write, outcome } => self.answered(write, outcome),
-            Action::Publish { .. } => {}
+            Action::Publish { .. } | Action::PublishDelete { .. } => {}
             action @ Action::Run { .. } => self.jobs.push(action),
             action => self.queue.push_back(action),
         }
@@ -313,7 +313,14 @@ impl Sim {
             return;
         }
         let Action::Run { id, job } = self.jobs.swap_remove(0) else { return };
-        self.store.handle(self.now, Event::JobDone(id, job.run()));
+        let (disk, random) = (&self.disk, &mut self.random);
+        let broken = self.fail_percent > 0 && random.percent(self.fail_percent);
+        let output = job.run(&mut |range| match (broken, random.below(3)) {
+            (true, 0) => Err("Input/output error".into()),
+            (true, 1) => Ok(disk.read(range).slice(..range.len as usize / 2)),
+            _ => Ok(disk.read(range)),
+        });
+        self.store.handle(self.now, Event::JobDone(id, output));
     }
 
     /// Readers see what was acknowledged, all of it and nothing else.

@@ -3,26 +3,33 @@
 //! [`Core`] is what the npm package's Worker drives. Tasks (queries, API requests) are turned by the caller, who reads
 //! byte ranges when asked; so nothing here waits, fetches or reads a clock. Columns leave as typed arrays, copied once;
 //! objects carry only names, tags and counts. Failures are `Error` objects with a `code`.
+//!
+//! Two modules are built from this crate. The `reader` is what a page loads first: replicas, and InfluxQL over them.
+//! With the feature `full` it also keeps databases of its own and answers requests of every API. What the reader's
+//! exports do not reach is not linked into it, so the choice is made here and nowhere in the core; a query that asks for
+//! more than a reader can do says so by the turn `beyond`.
 
 mod columns;
 mod error;
-mod local;
+#[cfg(feature = "full")]
+mod full;
+#[cfg(not(feature = "full"))]
+mod reader;
 mod task;
 mod values;
 
 use error::Fault;
-use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest};
-use isopoint_core::dialect::influx::frames::FrameQuery;
-use isopoint_core::dialect::influx::line_protocol::{self, Precision};
-use isopoint_core::dialect::influx::{self, frames};
-use isopoint_core::dialect::route;
-use isopoint_core::model::WriteBatch;
+#[cfg(feature = "full")]
+use full::Local;
+use isopoint_core::dialect::exchange::ApiConfig;
+use isopoint_core::dialect::influx::frames::{self, FrameQuery};
 use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
 use isopoint_core::time::Timestamp;
 use js_sys::Array;
-use local::Local;
+#[cfg(not(feature = "full"))]
+use reader::Local;
 use std::sync::Arc;
 use task::Task;
 use values::{Object, bytes_list};
@@ -74,60 +81,10 @@ impl Core {
         }
     }
 
-    /// Stores line protocol in a local database, which is made when missing.
-    pub fn write(
-        &mut self,
-        body: &[u8],
-        database: &str,
-        policy: Option<String>,
-        precision: &str,
-        now: i64,
-    ) -> Result<JsValue, JsValue> {
-        let now = Timestamp::from_nanos(now);
-        let precision = Precision::from_v1_name(precision).ok_or_else(|| Fault::request("unknown precision"))?;
-        let mut batch = WriteBatch::new();
-        let outcome = line_protocol::parse(body, precision, now, &mut batch);
-        self.local.create(database, now)?;
-        let written = self.local.write(now, database, policy.as_deref(), batch).map_err(Fault::from)?;
-        let refusal = written.refusal.as_ref().map(influx::refusal_text);
-        let malformed = outcome.error(None);
-        let answer = Object::new()
-            .number("points", written.points as f64)
-            .number("values", written.values as f64)
-            .number("dropped", written.dropped as f64);
-        Ok(match malformed.or(refusal) {
-            Some(error) => answer.text("error", &error),
-            None => answer,
-        }
-        .into())
-    }
-
-    /// Begins to answer an API request; gives the task's number.
-    pub fn open(
-        &mut self,
-        method: String,
-        path: String,
-        query: String,
-        headers: Array,
-        body: &[u8],
-        now: i64,
-    ) -> Result<u32, JsValue> {
-        let headers = values::read_pairs(&headers).ok_or_else(|| Fault::request("headers are pairs of texts"))?;
-        // A page keeps no secrets of others; what it makes only has to differ.
-        let mut entropy = [0; 32];
-        entropy[..8].copy_from_slice(&u64::from(self.next_task).to_be_bytes());
-        let request_id = format!("00000000-0000-1000-8000-{:012x}", self.next_task);
-        let body = bytes::Bytes::copy_from_slice(body);
-        let now = Timestamp::from_nanos(now);
-        let request = ApiRequest { method, path, query, headers, body, now, request_id, entropy };
-        let exchange = route::open(request, self.snapshot(), &self.config);
-        Ok(self.begin_task(Task::exchange(exchange), now))
-    }
-
     /// Begins to run InfluxQL into columns; gives the task's number.
     pub fn query(&mut self, text: &str, database: Option<String>, now: i64) -> Result<u32, JsValue> {
         let query = self.frames(text, database, now)?;
-        Ok(self.begin_task(Task::frames(query), Timestamp::from_nanos(now)))
+        Ok(self.begin_task(Task::new(query), Timestamp::from_nanos(now)))
     }
 
     /// The column bytes that the query's scans cover, as if no header could answer: what to hold before zooming.

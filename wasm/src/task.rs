@@ -1,88 +1,58 @@
 //! What is being answered, a turn at a time.
 
-use crate::columns;
-use crate::local::Local;
 use crate::values::{self, Object};
+use crate::{Local, columns};
 use bytes::Bytes;
-use isopoint_core::dialect::exchange::{Exchange, Turn};
 use isopoint_core::dialect::influx::frames::{FrameQuery, FrameTurn};
 use isopoint_core::exec::{Budget, QueryStats};
 use isopoint_core::model::Frame;
 use isopoint_core::store::{ByteRange, Snapshot};
 use isopoint_core::time::Timestamp;
-use js_sys::{Array, Uint8Array};
+use js_sys::Array;
 use wasm_bindgen::JsValue;
 
+/// What can be turned until it is done.
+pub(crate) trait Work {
+    fn turn(&mut self, budget: Budget, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> Told;
+
+    /// The bytes that the last [`Told::Read`] asked for, in its order.
+    fn supply(&mut self, bytes: Result<Vec<Bytes>, String>);
+}
+
+/// Who has to know what a turn came to.
+pub(crate) enum Told {
+    Caller(JsValue),
+    /// It goes on at once.
+    Nobody,
+    /// Whoever has these ranges: the instance itself, or the caller.
+    Read(Vec<ByteRange>),
+    /// The caller: this module cannot do it, the full one can.
+    Beyond,
+}
+
 pub(crate) struct Task {
-    kind: Kind,
+    work: Box<dyn Work>,
     /// What the last read asked for, and which of it the caller brings; the rest is in the page's own files.
     asked: Vec<ByteRange>,
 }
 
-enum Kind {
-    Exchange(Box<dyn Exchange>),
-    Frames(Box<FrameQuery>),
-}
-
 impl Task {
-    pub(crate) fn exchange(exchange: Box<dyn Exchange>) -> Self {
-        Self { kind: Kind::Exchange(exchange), asked: Vec::new() }
-    }
-
-    pub(crate) fn frames(query: FrameQuery) -> Self {
-        Self { kind: Kind::Frames(Box::new(query)), asked: Vec::new() }
+    pub(crate) fn new(work: impl Work + 'static) -> Self {
+        Self { work: Box::new(work), asked: Vec::new() }
     }
 
     /// One thing that the caller must know, after any number that it need not.
     pub(crate) fn turn(&mut self, rows: u64, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> JsValue {
         loop {
-            let told = match &mut self.kind {
-                Kind::Exchange(exchange) => match exchange.turn(Budget { rows }) {
-                    Turn::Head(head) => Some(
-                        Object::new()
-                            .text("kind", "head")
-                            .number("status", f64::from(head.status))
-                            .value("headers", &values::pairs(&head.headers))
-                            .into(),
-                    ),
-                    Turn::Chunk(bytes) => {
-                        Some(Object::new().text("kind", "chunk").value("bytes", &Uint8Array::from(&bytes[..])).into())
+            match self.work.turn(Budget { rows }, local, replicas, now) {
+                Told::Caller(told) => return told,
+                Told::Nobody => {}
+                Told::Read(ranges) => {
+                    if let Some(told) = self.read(ranges, local) {
+                        return told;
                     }
-                    Turn::Read(ranges) => self.read(ranges, local),
-                    Turn::Write { database, policy, batch } => {
-                        let outcome = local.write(now, &database, policy.as_deref(), *batch);
-                        exchange.wrote(outcome, values::both(replicas, &local.snapshot()));
-                        None
-                    }
-                    Turn::Command(command) => {
-                        let outcome = local.command(now, command);
-                        exchange.wrote(outcome, values::both(replicas, &local.snapshot()));
-                        None
-                    }
-                    Turn::Yield => Some(Object::new().text("kind", "yield").into()),
-                    Turn::Done(stats) => Some(done(&stats)),
-                },
-                Kind::Frames(query) => match query.turn(Budget { rows }) {
-                    FrameTurn::Frame { statement, frame } => Some(frame_object(statement, &frame)),
-                    FrameTurn::Failed { statement, error } => Some(
-                        Object::new()
-                            .text("kind", "failed")
-                            .number("statement", statement as f64)
-                            .text("error", &error)
-                            .into(),
-                    ),
-                    FrameTurn::Read(ranges) => self.read(ranges, local),
-                    FrameTurn::Command(command) => {
-                        let outcome = local.command(now, command);
-                        query.wrote(outcome, values::both(replicas, &local.snapshot()));
-                        None
-                    }
-                    FrameTurn::Yield => Some(Object::new().text("kind", "yield").into()),
-                    FrameTurn::Done(stats) => Some(done(&stats)),
-                },
-            };
-            if let Some(told) = told {
-                return told;
+                }
+                Told::Beyond => return Object::new().text("kind", "beyond").into(),
             }
         }
     }
@@ -92,11 +62,11 @@ impl Task {
         let mut parts = parts.into_iter();
         let bytes: Option<Vec<Bytes>> =
             self.asked.drain(..).map(|range| local.read(&range).or_else(|| parts.next())).collect();
-        self.answer(bytes.ok_or_else(|| "fewer parts than asked for".to_owned()));
+        self.work.supply(bytes.ok_or_else(|| "fewer parts than asked for".to_owned()));
     }
 
     pub(crate) fn fail(&mut self, why: String) {
-        self.answer(Err(why));
+        self.work.supply(Err(why));
     }
 
     /// What the caller must read; `None` when all was here.
@@ -109,13 +79,34 @@ impl Task {
         }
         Some(Object::new().text("kind", "read").value("ranges", &foreign).into())
     }
+}
 
-    fn answer(&mut self, bytes: Result<Vec<Bytes>, String>) {
-        match &mut self.kind {
-            Kind::Exchange(exchange) => exchange.supply(bytes),
-            Kind::Frames(query) => query.supply(bytes),
+impl Work for FrameQuery {
+    fn turn(&mut self, budget: Budget, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> Told {
+        match self.turn(budget) {
+            FrameTurn::Frame { statement, frame } => Told::Caller(frame_object(statement, &frame)),
+            FrameTurn::Failed { statement, error } => {
+                let told = Object::new().text("kind", "failed").number("statement", statement as f64);
+                Told::Caller(told.text("error", &error).into())
+            }
+            FrameTurn::Read(ranges) => Told::Read(ranges),
+            FrameTurn::Command(command) => {
+                let Some(outcome) = local.command(now, command) else { return Told::Beyond };
+                self.wrote(outcome, values::both(replicas, &local.snapshot()));
+                Told::Nobody
+            }
+            FrameTurn::Yield => yielded(),
+            FrameTurn::Done(stats) => done(&stats),
         }
     }
+
+    fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
+        self.supply(bytes);
+    }
+}
+
+pub(crate) fn yielded() -> Told {
+    Told::Caller(Object::new().text("kind", "yield").into())
 }
 
 fn frame_object(statement: usize, frame: &Frame) -> JsValue {
@@ -130,7 +121,7 @@ fn frame_object(statement: usize, frame: &Frame) -> JsValue {
     Object::new().text("kind", "frame").value("frame", &frame.into()).into()
 }
 
-fn done(stats: &QueryStats) -> JsValue {
+pub(crate) fn done(stats: &QueryStats) -> Told {
     let stats = Object::new()
         .number("series", stats.series as f64)
         .number("points", stats.points as f64)
@@ -138,5 +129,5 @@ fn done(stats: &QueryStats) -> JsValue {
         .number("blocksFromHeader", stats.blocks_from_header as f64)
         .number("blocksDecoded", stats.blocks_decoded as f64)
         .number("blocksPruned", stats.blocks_pruned as f64);
-    Object::new().text("kind", "done").value("stats", &stats.into()).into()
+    Told::Caller(Object::new().text("kind", "done").value("stats", &stats.into()).into())
 }

@@ -65,19 +65,9 @@ pub(crate) fn names(names: &[&str]) -> JsValue {
     serde_wasm_bindgen::to_value(names).expect("texts become an array")
 }
 
-/// The pairs of texts in a list of pairs; `None` if it holds anything else.
-pub(crate) fn read_pairs(list: &Array) -> Option<Vec<(String, String)>> {
-    let mut pairs = Vec::new();
-    for pair in list.iter() {
-        let pair = pair.dyn_into::<Array>().ok()?;
-        pairs.push((pair.get(0).as_string()?, pair.get(1).as_string()?));
-    }
-    Some(pairs)
-}
-
-/// The databases of both; of two with one name the first counts.
+/// The databases of both, of two with one name the first; the documents of the second, which the page may change.
 pub(crate) fn both(first: &Snapshot, second: &Snapshot) -> Snapshot {
     let mut databases = Vec::clone(&first.databases);
     databases.extend(second.databases.iter().filter(|database| first.database(&database.name).is_none()).cloned());
-    Snapshot { databases: Arc::new(databases), ..Snapshot::default() }
+    Snapshot { databases: Arc::new(databases), documents: Arc::clone(&second.documents) }
 }

@@ -1,6 +1,7 @@
 import { BOARDS } from "./boards";
 import { Dashboard } from "./dashboard";
 import { h } from "./dom";
+import { GraphPage } from "./graph-page";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
@@ -12,6 +13,9 @@ interface Page {
   show(route: Route): void;
   destroy(): void;
 }
+
+/** Pages that are no boards. */
+const OTHERS = ["graph", "query"];
 
 startTheme();
 bindThemeButton(byId("theme"));
@@ -50,7 +54,7 @@ async function start(): Promise<void> {
 
 /** Shows what the address says; an unknown page is the first. */
 function show(source: Source, route: Route): void {
-  const name = route.page === "query" ? "query" : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
+  const name = OTHERS.includes(route.page) ? route.page : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
   if (shown?.name !== name) {
     shown?.page.destroy();
     shown = { name, page: create(source, name) };
@@ -66,6 +70,7 @@ function show(source: Source, route: Route): void {
 }
 
 function create(source: Source, name: string): Page {
+  if (name === "graph") return new GraphPage(source);
   const board = BOARDS.find(({ page }) => page === name);
   if (!board) return new QueryPage(source, router);
   const siblings = BOARDS.filter(({ page }) => page.split("/")[0] === name.split("/")[0]);

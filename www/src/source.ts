@@ -1,4 +1,4 @@
-import { Engine, IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus } from "isopoint";
+import { type ApiRequest, type ApiResponse, Engine, IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus } from "isopoint";
 import { quote } from "./influxql";
 import type { Span } from "./timerange";
 
@@ -57,6 +57,16 @@ export class Source {
     const answer = await this.engine.exchange({ method: "GET", url: `/query?${parameters}`, headers: { accept: "application/csv" } });
     if (answer.status !== 200) throw new IsopointError("request", new TextDecoder().decode(answer.body));
     return answer.body;
+  }
+
+  /** A request to any API, answered by the engine in the page. */
+  exchange(request: ApiRequest): Promise<ApiResponse> {
+    return this.engine.exchange(request);
+  }
+
+  /** Follows a database, and waits until what is here of it is good for answers. */
+  async follow(database: string): Promise<void> {
+    await this.engine.sync(database);
   }
 
   status(): Promise<SyncStatus> {

@@ -107,11 +107,15 @@ impl Catalog {
         Some(shard)
     }
 
-    /// Takes shards out of the catalog; ids that are not there are passed over.
-    pub fn drop_shards(&mut self, ids: &[u64]) {
+    /// Takes shards out of the catalog; ids that are not there are passed over. `false` when none was.
+    pub fn drop_shards(&mut self, ids: &[u64]) -> bool {
+        let mut dropped = false;
         for policy in self.databases.iter_mut().flat_map(|database| &mut database.policies) {
+            let before = policy.shards.len();
             policy.shards.retain(|shard| !ids.contains(&shard.id));
+            dropped |= policy.shards.len() < before;
         }
+        dropped
     }
 
     /// Does a command; `false` when it had nothing to do. A refused one changes nothing.
@@ -138,6 +142,11 @@ impl Catalog {
                 Ok(database.policies.len() < before)
             }
             Command::Documents(changes) => Arc::make_mut(&mut self.documents).apply(changes),
+            Command::Delete(delete) => {
+                self.database_mut(&delete.database)?;
+                Ok(!delete.targets.is_empty())
+            }
+            Command::DropShard { id } => Ok(self.drop_shards(&[*id])),
         }
     }
 

@@ -7,10 +7,13 @@
 //!           4 alter policy      text database, text name, changes, u8 default
 //!           5 drop policy       text database, text name
 //!           6 documents         text space, varint revision, varint changes, each: text key, u8 put, [bytes]
+//!           7 delete            see `delete`
+//!           8 drop shard        varint id
 //! options   u8 has name, [text]; changes
 //! changes   duration, replication, shard duration, each: u8 given, [varint]
 //! ```
 
+use super::delete::Delete;
 use super::documents::DocumentChanges;
 use super::{Command, PolicyChanges, PolicyOptions};
 use crate::codec::DecodeError;
@@ -55,6 +58,14 @@ impl Command {
                 out.push(6);
                 changes.encode(out);
             }
+            Self::Delete(delete) => {
+                out.push(7);
+                delete.encode(out);
+            }
+            Self::DropShard { id } => {
+                out.push(8);
+                varint::write(*id, out);
+            }
         }
     }
 
@@ -82,6 +93,8 @@ impl Command {
             }
             5 => Self::DropPolicy { database: text(reader)?, name: text(reader)? },
             6 => Self::Documents(DocumentChanges::decode(reader)?),
+            7 => Self::Delete(Delete::decode(reader)?),
+            8 => Self::DropShard { id: reader.varint("shard id")? },
             _ => return Err(reader.error("unknown command")),
         })
     }

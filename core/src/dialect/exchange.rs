@@ -5,6 +5,9 @@
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
 use super::datadog;
+use super::errand::{Errand, ErrandError, Told};
+use super::facette::Mapping;
+use super::sealer::Sealer;
 use crate::auth::Vault;
 use crate::exec::{Budget, QueryStats};
 use crate::limits::Limits;
@@ -48,10 +51,42 @@ pub struct ApiConfig {
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
     pub datadog: datadog::Settings,
+    /// How Facette's names stand for series.
+    pub facette: Mapping,
     /// Callers must say who they are. Otherwise everybody may do everything, and credentials are not looked at.
     pub authentication: bool,
     /// Hashes and signatures, of a host that keeps users.
     pub vault: Option<Arc<dyn Vault>>,
+    /// What keeps the secrets of data sources; without one none can be stored.
+    pub sealer: Option<Arc<dyn Sealer>>,
+    pub data_sources: DataSourceConfig,
+}
+
+/// What data sources need to know of the installation.
+#[derive(Clone, Debug)]
+pub struct DataSourceConfig {
+    /// What Grafana's clients are told. They compare it: it begins with three numbers, and text after a hyphen is cut.
+    pub version: String,
+    /// `host:port` under which this server is reached: a data source with such an address is this very engine.
+    pub own_addresses: Vec<String>,
+    /// `host:port` that data sources may have; empty allows all.
+    pub allowed: Vec<String>,
+    /// Seconds that a call to a data source may take when the data source does not say.
+    pub timeout_secs: u64,
+    /// Bytes that one answer of a data source may have.
+    pub max_answer: u64,
+}
+
+impl Default for DataSourceConfig {
+    fn default() -> Self {
+        Self {
+            version: "11.5.0-isopoint".to_owned(),
+            own_addresses: Vec::new(),
+            allowed: Vec::new(),
+            timeout_secs: 30,
+            max_answer: 64 << 20,
+        }
+    }
 }
 
 impl Default for ApiConfig {
@@ -60,6 +95,9 @@ impl Default for ApiConfig {
             limits: Limits::default(),
             influx_version: "1.8.10-isopoint".to_owned(),
             datadog: datadog::Settings::default(),
+            sealer: None,
+            data_sources: DataSourceConfig::default(),
+            facette: Mapping::default(),
             authentication: false,
             vault: None,
         }
@@ -91,6 +129,8 @@ pub enum Turn {
     },
     /// The same for a command: `CREATE DATABASE` and kin.
     Command(crate::catalog::Command),
+    /// Do all of these at the same time, then [`Exchange::told`].
+    Ask(Vec<Errand>),
     /// Some work was done; turn again when it suits.
     Yield,
     Done(QueryStats),
@@ -105,6 +145,9 @@ pub trait Exchange: Send {
 
     /// How a [`Turn::Write`] or [`Turn::Command`] went, and the store as it is now.
     fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot);
+
+    /// How the errands of a [`Turn::Ask`] went, in the order asked.
+    fn told(&mut self, _outcomes: Vec<Result<Told, ErrandError>>) {}
 }
 
 /// An answer that is known at once: a head, a body, nothing else.

@@ -10,12 +10,17 @@ pub fn pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, &[][..]),
         };
-        Some((decode(name)?, decode(value)?))
+        Some((decode(name, b' ')?, decode(value, b' ')?))
     })
 }
 
+/// A part of a path, decoded: a `+` is a plus. `None` when an escape is broken.
+pub fn path_part(text: &str) -> Option<Cow<'_, str>> {
+    decode(text.as_bytes(), b'+')
+}
+
 /// Undoes percent-encoding; `None` when an escape is not `%` and two hexadecimal digits.
-fn decode(text: &[u8]) -> Option<Cow<'_, str>> {
+fn decode(text: &[u8], plus: u8) -> Option<Cow<'_, str>> {
     if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(String::from_utf8_lossy(text));
     }
@@ -23,7 +28,7 @@ fn decode(text: &[u8]) -> Option<Cow<'_, str>> {
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
         plain.push(match byte {
-            b'+' => b' ',
+            b'+' => plus,
             b'%' => hex(*bytes.next()?)? << 4 | hex(*bytes.next()?)?,
             other => *other,
         });

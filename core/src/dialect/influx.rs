@@ -19,11 +19,13 @@ mod admin;
 mod answer;
 mod authorize;
 mod compile;
+mod delete;
 mod encode_csv;
 mod encode_json;
 mod encode_msgpack;
 mod error;
 mod head;
+mod inquiry;
 mod ping;
 mod query;
 mod show;
@@ -32,6 +34,8 @@ mod write;
 
 #[cfg(test)]
 mod tests;
+
+pub use inquiry::ask;
 
 use super::route::{Privilege, Route, Surface};
 

@@ -1,7 +1,8 @@
 //! Which path belongs to which dialect: one table that every host asks and a test can walk.
 //!
 //! A dialect lists its [`Route`]s in a [`Surface`] and the surface is one line of [`SURFACES`]. Paths are exact, but
-//! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left.
+//! `{name}` stands for one segment that is not empty and a last `{*name}` for all that is left. Of several patterns that
+//! fit, the most exact counts.
 //!
 //! **Who asks.** With authentication on, a route that is not [`Privilege::Open`] is opened only after
 //! [`Surface::identify`] has said who the caller is; he is [`Call::principal`] from then on. An API whose credentials
@@ -14,8 +15,9 @@
 //!
 //! With authentication off nobody is asked, the principal is `Everyone` and may everything.
 
+use super::errand::{ErrandError, Told};
 use super::exchange::{ApiConfig, ApiRequest, Exchange, Turn};
-use super::{datadog, facette, influx};
+use super::{datadog, facette, grafana, influx};
 use crate::auth::{self, Credentials, LoginError, Principal, Rights, Users};
 use crate::exec::Budget;
 use crate::store::{Snapshot, WriteError, Written};
@@ -24,7 +26,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &datadog::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &grafana::SURFACE, &datadog::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]
@@ -45,6 +47,32 @@ pub struct Route {
     pub methods: &'static [&'static str],
     pub privilege: Privilege,
     pub open: fn(Call) -> Box<dyn Exchange>,
+}
+
+impl Surface {
+    /// The most exact of its patterns that fit a path: the one with the most before its first name. So the order of
+    /// tables and of surfaces does not matter, and `/a/{*rest}` is what is left of `/a`.
+    pub fn pattern(&self, path: &str) -> Option<&'static str> {
+        let mut found: Option<&str> = None;
+        for route in self.routes.iter().filter(|route| route.fits(path)) {
+            if found.is_none_or(|other| exactness(other) < exactness(route.path)) {
+                found = Some(route.path);
+            }
+        }
+        found
+    }
+
+    /// What a pattern has for a method, or else the methods that it has.
+    pub fn route(&'static self, pattern: &str, method: &str) -> Result<&'static Route, Vec<&'static str>> {
+        let mut methods = Vec::new();
+        for route in self.routes.iter().filter(|route| route.path == pattern) {
+            if route.methods.contains(&method) {
+                return Ok(route);
+            }
+            methods.extend_from_slice(route.methods);
+        }
+        Err(methods)
+    }
 }
 
 impl Route {
@@ -145,27 +173,40 @@ pub enum Refusal {
 /// Begins to answer a request over a frozen view of the store.
 pub fn open(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Box<dyn Exchange> {
     let call = Call::new(request, snapshot, config);
-    for surface in SURFACES {
-        let at_path = || surface.routes.iter().filter(|route| route.fits(&call.request.path));
-        if let Some(route) = at_path().find(|route| route.methods.contains(&call.request.method.as_str())) {
-            return if config.authentication && route.privilege != Privilege::Open {
-                Box::new(Gate { surface, route, state: State::Asking(Some(Box::new(call))) })
-            } else {
-                (route.open)(call)
-            };
+    let Some((surface, pattern)) = find(&call.request.path) else {
+        return (SURFACES[0].refuse)(&call, Refusal::UnknownPath);
+    };
+    match surface.route(pattern, &call.request.method) {
+        Ok(route) if config.authentication && route.privilege != Privilege::Open => {
+            Box::new(Gate { surface, route, state: State::Asking(Some(Box::new(call))) })
         }
-        let methods: Vec<_> = at_path().flat_map(|route| route.methods.iter().copied()).collect();
-        if !methods.is_empty() {
-            return (surface.refuse)(&call, Refusal::WrongMethod(methods));
-        }
+        Ok(route) => (route.open)(call),
+        Err(methods) => (surface.refuse)(&call, Refusal::WrongMethod(methods)),
     }
-    (SURFACES[0].refuse)(&call, Refusal::UnknownPath)
 }
 
 /// Who makes a request that no route of this table answers: a path of the host's own. By InfluxDB's rules.
 pub fn identify(request: ApiRequest, snapshot: Snapshot, config: &Arc<ApiConfig>) -> Result<Principal, LoginError> {
     let call = Call::new(request, snapshot, config);
     if config.authentication { (SURFACES[0].identify)(&call) } else { Ok(call.principal) }
+}
+
+/// The call of a request that a host answers itself, once the caller is known by the rules of an API; else the API's
+/// refusal. Slow where hashing a password is.
+pub fn admit(
+    surface: &Surface,
+    request: ApiRequest,
+    snapshot: Snapshot,
+    config: &Arc<ApiConfig>,
+) -> Result<Call, Box<dyn Exchange>> {
+    let mut call = Call::new(request, snapshot, config);
+    if config.authentication {
+        match (surface.identify)(&call) {
+            Ok(principal) => call.principal = principal,
+            Err(error) => return Err((surface.refuse)(&call, Refusal::Unauthenticated(error))),
+        }
+    }
+    Ok(call)
 }
 
 impl Call {
@@ -226,6 +267,12 @@ impl Exchange for Gate {
             exchange.wrote(outcome, snapshot);
         }
     }
+
+    fn told(&mut self, outcomes: Vec<Result<Told, ErrandError>>) {
+        if let State::Answering(exchange) = &mut self.state {
+            exchange.told(outcomes);
+        }
+    }
 }
 
 /// Answers a request whose body the host could not take, in the words of the API it was for.
@@ -237,9 +284,26 @@ pub fn refuse_body(
     why: String,
 ) -> Box<dyn Exchange> {
     let call = Call::new(request, snapshot, config);
-    let of_path = |surface: &&&Surface| surface.routes.iter().any(|route| route.fits(&call.request.path));
-    let surface = SURFACES.iter().find(of_path).unwrap_or(&SURFACES[0]);
+    let surface = find(&call.request.path).map_or(SURFACES[0], |(surface, _)| surface);
     (surface.refuse)(&call, Refusal::Body { status, why })
+}
+
+/// The most exact pattern that fits a path, of all APIs.
+fn find(path: &str) -> Option<(&'static Surface, &'static str)> {
+    let mut found: Option<(&Surface, &str)> = None;
+    for surface in SURFACES {
+        if let Some(pattern) = surface.pattern(path)
+            && found.is_none_or(|(_, other)| exactness(other) < exactness(pattern))
+        {
+            found = Some((surface, pattern));
+        }
+    }
+    found
+}
+
+/// How much of a pattern stands before its first name.
+fn exactness(pattern: &str) -> usize {
+    pattern.find('{').unwrap_or(pattern.len())
 }
 
 #[cfg(test)]
@@ -258,6 +322,16 @@ mod tests {
         {
             assert_eq!(values(pattern, path), None, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn the_most_exact_pattern_counts() {
+        let found = |path: &str| find(path).map(|(surface, pattern)| (surface.name, pattern));
+        assert_eq!(found("/query"), Some(("influx", "/query")));
+        assert_eq!(found("/api/v1/library/collections/tree").unwrap().1, "/api/v1/library/collections/tree");
+        assert_eq!(found("/api/v1/library/collections/x").unwrap().1, "/api/v1/library/{kind}/{id}");
+        assert_eq!(found("/api/v1/x"), Some(("facette", "/api/v1/{*rest}")));
+        assert_eq!(found("/nothing"), None);
     }
 
     #[test]

@@ -29,22 +29,21 @@ use std::sync::Arc;
 pub(super) struct Built {
     pub(super) source: Arc<dyn Source>,
     pub(super) scans: Vec<Arc<ScanSource>>,
-    /// Some bucket waits for the most points of any series.
-    pub(super) counts_points: bool,
+    /// The most parts of any bucket that waits for the most points of any series; 0 if none does.
+    pub(super) most_parts: u64,
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
-    let mut builder =
-        Builder { snapshot, limits, scans: Vec::new(), counts_points: false, limit_nodes: 0, most_rows: None };
+    let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, limit_nodes: 0, most_rows: None };
     let source = builder.node(plan, false)?;
-    Ok(Built { source, scans: builder.scans, counts_points: builder.counts_points })
+    Ok(Built { source, scans: builder.scans, most_parts: builder.most_parts })
 }
 
 struct Builder<'a> {
     snapshot: &'a Snapshot,
     limits: &'a Limits,
     scans: Vec<Arc<ScanSource>>,
-    counts_points: bool,
+    most_parts: u64,
     limit_nodes: usize,
     /// Set by a limit for the node just below it, if that is a `Group`.
     most_rows: Option<u64>,
@@ -73,7 +72,7 @@ impl Builder<'_> {
             Node::Map(map) => Arc::new(MapSource::new(self.node(map.input, reversed)?, map.columns, map.drop_empty)),
             Node::Aggregate(aggregate) => {
                 let source = self.node(aggregate.input, false)?;
-                self.counts_points |= waits_for_points(&aggregate.bucket);
+                self.most_parts = self.most_parts.max(waiting_parts(&aggregate.bucket));
                 let (bucket, calls, time) = (aggregate.bucket, aggregate.calls, aggregate.time);
                 Arc::new(AggregateSource::new(source, &aggregate.by, bucket, calls, time, descending, reversed))
             }
@@ -97,7 +96,7 @@ impl Builder<'_> {
                 Arc::new(JoinSource::new(sources, descending, reversed))
             }
             Node::Fill(fill) => {
-                self.counts_points |= waits_for_points(&fill.bucket);
+                self.most_parts = self.most_parts.max(waiting_parts(&fill.bucket));
                 let shared = fill::Shared {
                     first: fill.first,
                     last: fill.last,
@@ -179,8 +178,12 @@ impl Builder<'_> {
     }
 }
 
-const fn waits_for_points(bucket: &Bucket) -> bool {
-    matches!(bucket, Bucket::Count { lower_to_points: true, .. })
+/// The parts of a bucket that waits for the most points of any series; 0 if it does not.
+const fn waiting_parts(bucket: &Bucket) -> u64 {
+    match bucket {
+        Bucket::Count { count, lower_to_points: true, .. } => *count,
+        _ => 0,
+    }
 }
 
 /// Whether rows of a node come latest first.

@@ -155,17 +155,22 @@ impl FillCursor {
             FillWith::Value(value) | FillWith::ValueIfAny(value) => {
                 cast(value.as_value(), field_type).map(Scalar::from)
             }
-            FillWith::Linear => self.between(column, bucket, field_type),
+            FillWith::Linear => self.between(column, bucket, field_type, None),
+            FillWith::LinearWithin(nanos) => self.between(column, bucket, field_type, Some(*nanos)),
         }
     }
 
-    /// On the line from the last value to the next one.
-    fn between(&mut self, column: usize, bucket: i64, field_type: FieldType) -> Option<Scalar> {
+    /// On the line from the last value to the next one, unless they are further apart than `within`.
+    fn between(&mut self, column: usize, bucket: i64, field_type: FieldType, within: Option<i64>) -> Option<Scalar> {
         let values = &self.kept.columns[column];
         let before = self.before[column]?;
         let after = &mut self.after[column];
         *after = (self.at.max(*after)..self.kept.len()).find(|row| values.is_present(*row)).unwrap_or(self.kept.len());
         let after = Some(*after).filter(|after| *after < self.kept.len())?;
+        if within.is_some_and(|within| self.kept.times[after].abs_diff(self.kept.times[before]) > within.unsigned_abs())
+        {
+            return None;
+        }
         let number = |row: usize| match cast(values.get(row)?, FieldType::Float) {
             Some(Value::Float(value)) => Some(value),
             _ => None,

@@ -12,6 +12,7 @@ use crate::store::ByteRange;
 use crate::store::block::{self, BlockEntry, BlockReader, ColumnEntry, FileSlice, Stats};
 use crate::store::memtable::Chunk;
 use crate::store::snapshot::Run;
+use crate::store::tombstone::uncut;
 use crate::time::TimeRange;
 use crate::value::FieldType;
 use bytes::Bytes;
@@ -116,7 +117,7 @@ impl Pending {
                 let any = fields.iter().any(|field| chunk.column(&field.name).is_some());
                 if any { chunk.range() } else { return None }
             }
-            Run::Block { file, entry } => {
+            Run::Block { file, entry, .. } => {
                 let names = file.index.fields();
                 let name = |column: &ColumnEntry| names.get(column.field as usize).map(|field| field.name.as_str());
                 for field in fields {
@@ -142,8 +143,8 @@ impl Pending {
 
     /// Lets the header stand for the block, if it says all that is wished and the block lies in one bucket.
     pub(super) fn summarise(&mut self, fields: &[ScanField], wish: &Wish) {
-        let Run::Block { entry, .. } = &self.run else { return };
-        if wish.buckets.number(entry.min_time) != wish.buckets.number(entry.max_time) {
+        let Run::Block { entry, cuts, .. } = &self.run else { return };
+        if !cuts.is_empty() || wish.buckets.number(entry.min_time) != wish.buckets.number(entry.max_time) {
             return;
         }
         let mut columns = Vec::with_capacity(fields.len());
@@ -182,7 +183,7 @@ impl Pending {
 
     /// The bytes of a block that the fields need; none for a chunk.
     pub(super) fn ranges(&self) -> Vec<ByteRange> {
-        let Run::Block { file, entry } = &self.run else { return Vec::new() };
+        let Run::Block { file, entry, .. } = &self.run else { return Vec::new() };
         let columns = self.places.iter().flatten().map(|place| entry.column_range(&entry.columns[*place]));
         let mut ranges: Vec<_> = std::iter::once(entry.times_range()).chain(columns).collect();
         sort_by(&mut ranges, |a, b| a.offset.cmp(&b.offset));
@@ -212,13 +213,15 @@ impl Pending {
     pub(super) fn load(self, fields: &[ScanField], range: TimeRange, cx: &mut Context) -> Result<Loaded, QueryError> {
         match &self.run {
             Run::Chunk(chunk) => Loaded::chunk(chunk, fields, range, self.rank, &cx.memory),
-            Run::Block { file, entry } => {
+            Run::Block { file, entry, cuts } => {
                 cx.stats.blocks_decoded += 1;
                 let wanted = self.places.iter().flatten().count();
                 let mut lease = cx.memory.lease();
                 lease.grow(entry.rows as usize * (8 + 9 * wanted))?;
                 let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
-                self.decode(entry, fields, range, lease).map_err(damaged)
+                let mut loaded = self.decode(entry, fields, range, lease).map_err(damaged)?;
+                loaded.cut(cuts, range);
+                Ok(loaded)
             }
         }
     }
@@ -284,6 +287,22 @@ impl Loaded {
         match &self.times {
             Times::Chunk(chunk) => &chunk.times,
             Times::Own(times) => times,
+        }
+    }
+
+    /// Leaves deleted rows out.
+    fn cut(&mut self, cuts: &[TimeRange], range: TimeRange) {
+        let Times::Own(times) = &mut self.times else { return };
+        if cuts.is_empty() {
+            return;
+        }
+        let rows = uncut(cuts, times);
+        *times = rows.iter().map(|row| times[*row as usize]).collect();
+        (self.from, self.to) = trim(times, range);
+        for column in &mut self.columns {
+            if let Part::Own(column) = column {
+                *column = column.gather(&rows);
+            }
         }
     }
 

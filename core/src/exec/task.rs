@@ -115,7 +115,7 @@ impl QueryTask {
             opened: 0,
             cursors: VecDeque::new(),
             ahead: 1,
-            counting: built.counts_points.then(|| PointCount::new(built.scans)),
+            counting: (built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
             held: None,
             cx: Context {
                 limits: limits.clone(),
@@ -222,8 +222,10 @@ fn frame(header: &Header, rows: &Rows<'_>) -> Frame {
     }
 }
 
-/// Finds the most points that any one series of some scans has.
+/// Finds the most points that any one series of some scans has, as far as it matters: more than `enough` of them are as
+/// good as that many.
 struct PointCount {
+    enough: u64,
     scans: Vec<Arc<ScanSource>>,
     scan: usize,
     group: usize,
@@ -234,9 +236,9 @@ struct PointCount {
 }
 
 impl PointCount {
-    fn new(scans: Vec<Arc<ScanSource>>) -> Self {
+    fn new(scans: Vec<Arc<ScanSource>>, enough: u64) -> Self {
         let wish = Arc::new(Wish { buckets: Buckets::Whole, values_of: Vec::new() });
-        Self { scans, scan: 0, group: 0, cursor: None, points: 0, wish }
+        Self { enough, scans, scan: 0, group: 0, cursor: None, points: 0, wish }
     }
 
     /// `None` when all are counted; else what to wait for.
@@ -267,6 +269,10 @@ impl PointCount {
                     self.group += 1;
                 }
                 wait => return Ok(Some(wait)),
+            }
+            if self.points >= self.enough {
+                cx.most_points = self.points;
+                break;
             }
         }
         Ok(None)

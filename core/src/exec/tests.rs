@@ -212,7 +212,7 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
         bucket: every.clone(),
         columns: vec![
             FillWith::Linear,
-            FillWith::Linear,
+            FillWith::LinearWithin(300),
             FillWith::Value(Scalar::Integer(0)),
             [FillWith::Previous, FillWith::Null][seed as usize % 2].clone(),
         ],

@@ -1,6 +1,7 @@
 //! The series of one measurement, by key and by tag.
 
 use super::SeriesId;
+use crate::hash::Set;
 use crate::model::SeriesKey;
 use crate::sorted::SortedMap;
 use smallvec::SmallVec;
@@ -26,6 +27,24 @@ impl MeasurementIndex {
         }
         self.by_id.push((id, key.clone()));
         self.by_key.insert(key, id);
+    }
+
+    pub(super) fn remove(&mut self, series: &Set<SeriesId>, mut each: impl FnMut(SeriesKey)) {
+        self.by_id.retain(|(id, key)| {
+            let gone = series.contains(id);
+            if gone {
+                each(key.clone());
+                self.by_key.remove(key);
+            }
+            !gone
+        });
+        self.postings.retain(|_, values| {
+            values.retain(|_, ids| {
+                ids.retain(|id| !series.contains(id));
+                !ids.is_empty()
+            });
+            !values.is_empty()
+        });
     }
 
     pub fn len(&self) -> usize {

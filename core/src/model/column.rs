@@ -326,6 +326,13 @@ impl Column {
         self.present = None;
     }
 
+    /// Some of the rows, in the order given.
+    pub fn gather(&self, rows: &[u32]) -> Self {
+        let mut gathered = Self::new(self.field_type());
+        rows.iter().for_each(|row| gathered.push(self.get(*row as usize)));
+        gathered
+    }
+
     /// Rows that have a value.
     pub fn count(&self) -> usize {
         self.present.as_ref().map_or_else(|| self.values.len(), Bitmap::count_ones)

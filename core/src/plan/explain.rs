@@ -154,6 +154,7 @@ fn write_fill(fill: &Fill, out: &mut String) -> fmt::Result {
         FillWith::Null => "null".to_owned(),
         FillWith::Previous => "previous".to_owned(),
         FillWith::Linear => "linear".to_owned(),
+        FillWith::LinearWithin(nanos) => format!("linear within {nanos} ns"),
         FillWith::Value(value) => Constant(value).to_string(),
         FillWith::ValueIfAny(value) => format!("{} if any", Constant(value)),
     });

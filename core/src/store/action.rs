@@ -24,12 +24,18 @@ pub enum Action {
     Truncate { id: ActionId, file: FileName, len: u64 },
     /// Atomic and durable: temporary file, sync, rename, sync the folder.
     Put { id: ActionId, file: FileName, bytes: Bytes },
+    /// Make what was appended to a file durable under another name, whatever the policy: sync it, rename it (over one of
+    /// that name, which has the same bytes), sync the folder. May be done beside the actions after it.
+    Rename { id: ActionId, from: FileName, to: FileName },
     /// A file that is not there is `Done` too.
     Delete { id: ActionId, file: FileName },
     /// Points that have just become visible, for those who follow along; only while [`Store::publish`](super::Store::publish)
     /// is on. Needs no event. `memtable` is the number of the memtable they are in, `points` a batch as in the log.
     Publish { database: String, policy: String, memtable: u64, points: Bytes },
-    /// CPU work: call [`Job::run`](super::Job::run) on a thread or in a time slice, answer `JobDone`.
+    /// Points of a database were deleted: who follows along begins again. As [`Publish`](Self::Publish) otherwise.
+    PublishDelete { database: String },
+    /// CPU work that may read block files: call [`Job::run`](super::Job::run) on a thread or in a time slice, answer
+    /// `JobDone`.
     Run { id: ActionId, job: super::Job },
     /// The last thing said about a write: points stored, or why not.
     Ack { write: WriteId, outcome: Result<super::Written, super::WriteError> },

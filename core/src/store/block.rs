@@ -73,9 +73,9 @@ pub struct BlockEntry {
     pub times: ByteRange,
     /// By field number.
     pub columns: Vec<ColumnEntry>,
-    times_checksum: u32,
+    pub(super) times_checksum: u32,
     /// Of all bytes of a small block.
-    checksum: u32,
+    pub(super) checksum: u32,
 }
 
 impl BlockEntry {
@@ -124,7 +124,7 @@ pub struct ColumnEntry {
     /// `None` in small blocks: decode them.
     pub stats: Option<Stats>,
     pub range: ByteRange,
-    checksum: u32,
+    pub(super) checksum: u32,
 }
 
 /// Statistics of the values present in a column, at least one.

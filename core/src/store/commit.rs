@@ -1,8 +1,10 @@
 //! Groups of writes and commands on their way through the log: checked, appended, synced, then visible and answered.
 
+use super::job::Made;
+use super::manifest::FileEntry;
 use super::staged::{Prepared, Rules, Staged};
 use super::{Action, Event, Store, WriteError, WriteId, Written, wal};
-use crate::catalog::Command;
+use crate::catalog::{Command, Delete};
 use crate::model::WriteBatch;
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -55,7 +57,7 @@ impl Pending {
 pub(super) struct Group {
     now: Timestamp,
     staged: Staged,
-    prepared: Vec<Prepared>,
+    changes: Vec<Change>,
     outcomes: Vec<(WriteId, Result<Written, WriteError>)>,
     /// Length of the segment with the group.
     bytes: u64,
@@ -63,6 +65,13 @@ pub(super) struct Group {
     failed: Option<String>,
     /// It drops shards that have expired.
     expires: bool,
+}
+
+/// What a group does to points, in its order.
+#[derive(Debug)]
+enum Change {
+    Write(Box<Prepared>),
+    Delete(Delete),
 }
 
 /// What an action is for.
@@ -80,6 +89,9 @@ pub(super) enum Work {
     SyncEdit,
     CutEdit,
     PutManifest,
+    CompactSlice,
+    CompactAppend,
+    CompactRename(FileEntry),
     Delete,
 }
 
@@ -110,7 +122,24 @@ impl Store {
             }
             (Work::SyncGroup, Ok(())) => self.finish_group(),
             (Work::CutGroup, Ok(())) => self.refuse_group(now),
-            (Work::FlushJob, Ok(())) => self.job_done(output.unwrap_or_default()),
+            (Work::FlushJob, Ok(())) => match output.map(|output| output.made) {
+                Some(Made::Files(files)) => self.job_done(files),
+                _ => self.job_done(Vec::new()),
+            },
+            (Work::CompactSlice, outcome) => {
+                let made = output.map(|output| output.made);
+                self.slice_done(match (outcome, made) {
+                    (Ok(()), Some(Made::Slice(slice))) => *slice,
+                    (outcome, _) => Err(outcome.err().unwrap_or_default()),
+                });
+                self.compact_due(now);
+            }
+            (Work::CompactAppend, Ok(())) => {
+                self.slice_appended();
+                self.compact_due(now);
+            }
+            (Work::CompactRename(entry), Ok(())) => self.compaction_renamed(entry),
+            (Work::CompactAppend | Work::CompactRename(_), Err(_)) => self.compaction_failed(now),
             (Work::PutFile(at), outcome) => self.file_put(now, at, outcome),
             (Work::AppendEdit, outcome) => self.edit_appended(outcome),
             (Work::SyncEdit, Ok(())) => self.edit_done(false),
@@ -144,7 +173,7 @@ impl Store {
         let mut group = Group {
             now: Timestamp::EPOCH,
             staged: Staged::new(&self.state),
-            prepared: Vec::new(),
+            changes: Vec::new(),
             outcomes: Vec::new(),
             bytes: 0,
             failed: None,
@@ -153,7 +182,8 @@ impl Store {
         let mut frames = Vec::new();
         self.wal.begin(&mut frames);
         let header = frames.len();
-        while frames.len() < GROUP_BYTES {
+        // What comes after a delete is checked against what it leaves.
+        while frames.len() < GROUP_BYTES && !matches!(group.changes.last(), Some(Change::Delete(_))) {
             let Some(pending) = self.pending.pop_front() else { break };
             self.pending_bytes -= pending.bytes;
             group.now = pending.now;
@@ -186,6 +216,9 @@ impl Store {
             Request::Command(command) => {
                 if group.staged.command(&command)? {
                     wal::write_command(&command, frames);
+                    if let Command::Delete(delete) = command {
+                        group.changes.push(Change::Delete(delete));
+                    }
                 }
                 return Ok(Written::default());
             }
@@ -210,7 +243,7 @@ impl Store {
         let written = prepared.written.clone();
         if written.points > 0 {
             wal::write_batch(database, policy, &prepared.batch, &mut self.points, frames);
-            group.prepared.push(prepared);
+            group.changes.push(Change::Write(Box::new(prepared)));
         }
         self.stats.points_dropped += written.dropped;
         Ok(written)
@@ -222,11 +255,21 @@ impl Store {
         self.wal.grew(group.bytes);
         let dropped = self.state.commit(group.staged);
         self.expiring &= !group.expires;
-        for prepared in &group.prepared {
-            self.state.apply(group.now, prepared);
-            self.publish_points(prepared);
-            self.stats.points_written += prepared.written.points;
-            self.stats.values_written += prepared.written.values;
+        for change in &group.changes {
+            match change {
+                Change::Write(prepared) => {
+                    self.state.apply(group.now, prepared);
+                    self.publish_points(prepared);
+                    self.stats.points_written += prepared.written.points;
+                    self.stats.values_written += prepared.written.values;
+                }
+                Change::Delete(delete) => {
+                    self.state.delete(delete);
+                    if self.publishing {
+                        self.actions.push_back(Action::PublishDelete { database: delete.database.clone() });
+                    }
+                }
+            }
         }
         for (write, outcome) in group.outcomes {
             self.ack(write, outcome);

@@ -8,13 +8,16 @@
 
 use super::blockfile::{FileIndex, FileMeta, Footer};
 use super::commit::{Pending, Work};
+use super::compact::Compacted;
 use super::error::StoreError;
-use super::job::{FlushPart, Job, JobOutput};
+use super::job::{FlushPart, Job, Task};
 use super::manifest::{Checkpoint, Edit, FileEntry};
 use super::snapshot::BlockFile;
 use super::state::DatabaseState;
+use super::tombstone::{Deleted, Tombstone};
 use super::{Action, FileName, Store};
 use crate::hash::Map;
+use crate::sorted::SortedSet;
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Flush {
     checkpoint: Checkpoint,
+    /// Those of the checkpoint's deletes that the manifest is to know.
+    tombstones: Vec<Arc<Tombstone>>,
     /// Bytes of the WAL segments that the files will replace.
     wal_bytes: u64,
     files: Vec<FlushFile>,
@@ -54,6 +59,7 @@ pub(super) struct Editing {
 pub(super) enum After {
     Flush,
     Delete(Vec<FileName>),
+    Compact(Box<Compacted>),
 }
 
 impl Store {
@@ -82,6 +88,7 @@ impl Store {
             self.make_edit();
         }
         self.expire_shards(now);
+        self.compact_due(now);
     }
 
     /// When [`tick`](Self::tick) will have something to do.
@@ -92,7 +99,7 @@ impl Store {
         let flush = self.flush_deadline().filter(|_| self.flushing.is_none());
         let retry = self.flushing.as_ref().filter(|flush| flush.putting == 0).and_then(|flush| flush.retry_at);
         let edit = self.editing.as_ref().and_then(|editing| editing.retry_at);
-        [flush, retry, edit, self.expiry_deadline()].into_iter().flatten().min()
+        [flush, retry, edit, self.expiry_deadline(), self.compact_deadline()].into_iter().flatten().min()
     }
 
     fn flush_deadline(&self) -> Option<Timestamp> {
@@ -115,10 +122,13 @@ impl Store {
         let replay_from = self.wal.rotate();
         let catalog = Arc::clone(&self.state.catalog);
         self.state.freeze();
-        let next_memtable = self.state.active.number;
-        let job = Job { parts: self.flush_parts() };
+        let (next_memtable, deletes) = (self.state.active.number, self.state.deletes);
+        let known = self.manifest.checkpoint.deletes;
+        let tombstones = self.state.tombstones().filter(|tombstone| tombstone.number > known).cloned().collect();
+        let job = Job { task: Task::Flush(self.flush_parts()) };
         self.flushing = Some(Flush {
-            checkpoint: Checkpoint { replay_from, next_memtable, catalog },
+            checkpoint: Checkpoint { replay_from, next_memtable, deletes, catalog },
+            tombstones,
             wal_bytes: self.wal.bytes(),
             files: Vec::new(),
             putting: 0,
@@ -139,15 +149,15 @@ impl Store {
                 min_sequence: frozen.number,
                 max_sequence: frozen.number,
             };
-            let (database, policy, shard) = (database.id, policy.id, *shard);
-            Some(FlushPart { database, policy, shard, meta, memtable: Arc::clone(memtable), index })
+            let (database, policy, shard, settled) = (database.id, policy.id, *shard, self.state.deletes);
+            Some(FlushPart { database, policy, shard, settled, meta, memtable: Arc::clone(memtable), index })
         };
         frozen.shards.iter().filter_map(part).collect()
     }
 
-    pub(super) fn job_done(&mut self, output: JobOutput) {
+    pub(super) fn job_done(&mut self, files: Vec<(FileEntry, Bytes)>) {
         let Some(flush) = &mut self.flushing else { return };
-        for (entry, bytes) in output.files {
+        for (entry, bytes) in files {
             let index = open_index(&entry.name(), &bytes).expect("the file was written just now");
             flush.files.push(FlushFile { entry, index, bytes: Some(bytes) });
         }
@@ -175,7 +185,12 @@ impl Store {
         if puts.is_empty() {
             let Some(flush) = &self.flushing else { return };
             let added = flush.files.iter().map(|file| file.entry).collect();
-            let edit = Edit { checkpoint: Some(flush.checkpoint.clone()), added, removed: Vec::new() };
+            let edit = Edit {
+                checkpoint: Some(flush.checkpoint.clone()),
+                added,
+                tombstones_added: flush.tombstones.clone(),
+                ..Edit::default()
+            };
             self.edits.push_back((edit, After::Flush));
             self.next_edit();
         }
@@ -212,7 +227,10 @@ impl Store {
         if self.editing.is_some() || self.opening > 0 || self.poisoned.is_some() {
             return;
         }
-        let Some((edit, after)) = self.edits.pop_front() else { return };
+        let Some((mut edit, after)) = self.edits.pop_front() else { return };
+        let needed: SortedSet<u64> = self.state.tombstones().map(|tombstone| (tombstone.number, ())).collect();
+        let numbers = self.manifest.tombstones.iter().map(|tombstone| tombstone.number);
+        edit.tombstones_removed = numbers.filter(|number| !needed.contains_key(number)).collect();
         self.editing = Some(Editing { edit, after, len: 0, retry_at: None });
         self.make_edit();
     }
@@ -266,6 +284,7 @@ impl Store {
         match editing.after {
             After::Flush => self.flush_done(),
             After::Delete(names) => names.into_iter().for_each(|name| self.delete(name)),
+            After::Compact(compacted) => self.files_replaced(*compacted),
         }
         self.next_edit();
     }
@@ -284,11 +303,13 @@ impl Store {
             }
         }
         let dropped = self.state.flushed(files);
+        self.state.prune_tombstones();
         self.remove_files(dropped.iter().map(|file| (file.name.clone(), file.hash)));
         for segment in self.wal.release(flush.checkpoint.replay_from, flush.wal_bytes) {
             self.delete(segment);
         }
         self.stats.flushes += 1;
+        self.compact_after = Timestamp::MIN;
     }
 
     /// Asks for shards to be dropped that end before their policy's duration reaches back.
@@ -350,5 +371,8 @@ pub(super) fn block_file(
             slots.insert(series, slot);
         }
     }
-    Ok(BlockFile { len: entry.len, sequence: entry.sequence, hash: entry.hash, index, slots, name })
+    let later = database.tombstones.iter().filter(|tombstone| tombstone.number > entry.settled);
+    let deleted = Deleted::of(later.map(|tombstone| &**tombstone), &index).map_err(damaged)?;
+    let FileEntry { len, sequence, hash, settled, .. } = *entry;
+    Ok(BlockFile { len, sequence, hash, index, slots: Arc::new(slots), name, settled, deleted })
 }

@@ -1,6 +1,8 @@
-//! CPU work that the store hands to its host: runs anywhere, touches nothing but its own data.
+//! CPU work that the store hands to its host: runs anywhere, touches nothing but its own data and block files.
 
+use super::ByteRange;
 use super::blockfile::{BlockFileWriter, FileMeta};
+use super::compact::merge::{Merge, Slice};
 use super::manifest::FileEntry;
 use super::memtable::{Chunk, FrozenMemtable};
 use crate::index::DatabaseIndex;
@@ -10,10 +12,18 @@ use bytes::Bytes;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Makes block files of a memtable, one for each shard.
+/// A job; see [`Action::Run`](super::Action::Run).
 #[derive(Debug)]
 pub struct Job {
-    pub(super) parts: Vec<FlushPart>,
+    pub(super) task: Task,
+}
+
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Block files of a memtable, one for each shard.
+    Flush(Vec<FlushPart>),
+    /// A slice of a compaction.
+    Compact(Box<Merge>),
 }
 
 /// One shard of a memtable on its way to a file.
@@ -22,20 +32,32 @@ pub(super) struct FlushPart {
     pub(super) database: u32,
     pub(super) policy: u32,
     pub(super) shard: u64,
+    pub(super) settled: u64,
     pub(super) meta: FileMeta,
     pub(super) memtable: Arc<FrozenMemtable>,
     pub(super) index: Arc<DatabaseIndex>,
 }
 
 /// What a job made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct JobOutput {
-    pub(super) files: Vec<(FileEntry, Bytes)>,
+    pub(super) made: Made,
+}
+
+#[derive(Debug)]
+pub(super) enum Made {
+    Files(Vec<(FileEntry, Bytes)>),
+    Slice(Box<Result<Slice, String>>),
 }
 
 impl Job {
-    pub fn run(self) -> JobOutput {
-        JobOutput { files: self.parts.into_iter().filter_map(FlushPart::run).collect() }
+    /// `read` gives bytes of block files, or the host's words for why it cannot.
+    pub fn run(self, read: &mut dyn FnMut(&ByteRange) -> Result<Bytes, String>) -> JobOutput {
+        let made = match self.task {
+            Task::Flush(parts) => Made::Files(parts.into_iter().filter_map(FlushPart::run).collect()),
+            Task::Compact(merge) => Made::Slice(Box::new(merge.run(read))),
+        };
+        JobOutput { made }
     }
 }
 
@@ -57,9 +79,9 @@ impl FlushPart {
             return None;
         }
         let bytes = Bytes::from(writer.finish());
-        let Self { database, policy, shard, .. } = self;
+        let Self { database, policy, shard, settled, .. } = self;
         let (hash, len) = (xxh3_128(&bytes), bytes.len() as u64);
-        Some((FileEntry { database, policy, shard, shard_start, sequence, len, hash }, bytes))
+        Some((FileEntry { database, policy, shard, shard_start, sequence, settled, len, hash }, bytes))
     }
 }
 

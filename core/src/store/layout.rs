@@ -6,7 +6,7 @@
 //! wal/00000001.wal                      log segments
 //! manifest/00000001.man                 live files' log
 //! db<id>/rp<id>/<shard start>/<hash>.blk   block files, named by content
-//! <any>.tmp                             what a put has not yet renamed; deleted at the next opening
+//! <any>.tmp                             what a put or a compaction has not yet renamed; deleted at the next opening
 //! ```
 
 use std::fmt;
@@ -39,6 +39,11 @@ impl FileName {
     /// `shard_start` in nanoseconds; `hash` of the file's bytes.
     pub fn block(database: u32, policy: u32, shard_start: i64, hash: u128) -> Self {
         Self(format!("db{database}/rp{policy}/{shard_start}/{hash:032x}.blk"))
+    }
+
+    /// A block file while it is written, whose hash is not known yet.
+    pub fn compacting(database: u32, policy: u32, shard_start: i64, number: u64) -> Self {
+        Self(format!("db{database}/rp{policy}/{shard_start}/{number}.tmp"))
     }
 
     /// The number of a WAL segment's name.

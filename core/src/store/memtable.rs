@@ -4,6 +4,7 @@
 //! first append copies what it touches: one page of pointers and one chunk, which is copied only while it is short and
 //! otherwise closed, and a new one begun. Without a snapshot nothing is copied.
 
+use super::tombstone::uncut;
 use crate::index::SeriesId;
 use crate::model::{Column, Values, WriteBatch};
 use crate::sorted::SortedMap;
@@ -82,6 +83,18 @@ impl Chunk {
         }
     }
 
+    /// The points outside of a range; `None` when there are none.
+    fn without(&self, range: TimeRange) -> Option<Self> {
+        let rows = uncut(&[range], &self.times);
+        if rows.is_empty() {
+            return None;
+        }
+        let times = rows.iter().map(|row| self.times[*row as usize]).collect();
+        let columns = self.columns.iter().map(|(name, column)| (Arc::clone(name), column.gather(&rows)));
+        let columns = columns.filter(|(_, column)| column.count() > 0).collect();
+        Some(Self { times, columns, ascending: self.ascending })
+    }
+
     fn find_or_add(&mut self, name: &Arc<str>, value: &Value<'_>, rows: usize) -> usize {
         if let Some(at) = self.columns.iter().position(|(known, _)| Arc::ptr_eq(known, name) || known == name) {
             return at;
@@ -128,6 +141,18 @@ impl FrozenMemtable {
     /// Adds whole chunks behind those a series has: for tests and replicas.
     pub fn push_chunk(&mut self, series: SeriesId, chunk: Arc<Chunk>) {
         self.slot(series).push(chunk);
+    }
+
+    /// Drops the points of a series in a range of time.
+    pub fn delete(&mut self, series: SeriesId, range: TimeRange) {
+        if !self.chunks(series).iter().any(|chunk| chunk.range().overlaps(range)) {
+            return;
+        }
+        let chunks = self.slot(series);
+        let kept = chunks.iter().filter_map(|chunk| {
+            if chunk.range().overlaps(range) { chunk.without(range).map(Arc::new) } else { Some(Arc::clone(chunk)) }
+        });
+        *chunks = kept.collect();
     }
 
     /// The chunk to append to.
@@ -178,11 +203,6 @@ impl Memtable {
 
     pub fn is_empty(&self) -> bool {
         self.shards.is_empty()
-    }
-
-    /// Drops the points of a shard. They stay in the accounts until the memtable is flushed.
-    pub fn forget(&mut self, shard: u64) {
-        self.shards.remove(&shard);
     }
 
     /// Adds rows of one shard. `ids` and `names` are those of the batch's series and fields.

@@ -17,7 +17,9 @@ use super::staged::{Rules, Staged};
 use super::state::State;
 use super::wal::{self, Record, Wal};
 use super::{Action, ByteRange, FORMAT, FileName, Store, StoreConfig};
+use crate::catalog::Command;
 use crate::model::SeriesKey;
+use crate::order::sort_by;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 pub struct Recovery {
     config: StoreConfig,
     now: Timestamp,
+    /// Of the folder.
+    format: u32,
     /// Every file there is, with its length.
     files: SortedMap<FileName, u64>,
     manifest: Option<Manifest>,
@@ -86,6 +90,7 @@ impl Recovery {
         Self {
             config,
             now,
+            format: FORMAT,
             files: files.into_iter().collect(),
             manifest: None,
             state: State::default(),
@@ -155,14 +160,20 @@ impl Recovery {
 
     /// VERSION and the manifest are there: footers are next.
     fn start(&mut self, bytes: &[Bytes]) -> Result<Vec<ByteRange>, StoreError> {
-        check_version(&bytes[0])?;
+        self.format = read_version(&bytes[0])?;
         let number = self.files.keys().filter_map(FileName::as_manifest).max().unwrap_or_default();
         let manifest = Manifest::read(number, &bytes[1])?;
         self.torn(manifest.file(), manifest.good_len());
         self.state.active.number = manifest.checkpoint.next_memtable;
+        self.state.deletes = manifest.checkpoint.deletes;
         let mut staged = Staged::new(&self.state);
         staged.catalog = Arc::clone(&manifest.checkpoint.catalog);
         self.state.commit(staged);
+        for tombstone in &manifest.tombstones {
+            if let Some(database) = self.state.databases.get_mut(&tombstone.database) {
+                database.tombstones.push(Arc::clone(tombstone));
+            }
+        }
         let mut need = Vec::with_capacity(manifest.files.len());
         for entry in &manifest.files {
             let file = entry.name();
@@ -217,6 +228,13 @@ impl Recovery {
             self.open_file(entry, index)?;
             self.report.files += 1;
         }
+        for database in self.state.databases.values_mut() {
+            for shard in database.shards.values_mut() {
+                sort_by(&mut shard.files, |a, b| a.sequence.cmp(&b.sequence));
+            }
+        }
+        let tombstones: Vec<_> = self.state.tombstones().cloned().collect();
+        tombstones.iter().for_each(|tombstone| self.state.sweep(tombstone));
         self.next = Next::Segment;
         self.next_segment()
     }
@@ -296,10 +314,13 @@ impl Recovery {
 
     fn apply(&mut self, record: Record) -> Result<(), String> {
         let mut staged = Staged::new(&self.state);
-        let mut prepared = None;
+        let (mut prepared, mut delete) = (None, None);
         match record {
             Record::Command(command) => {
                 staged.command(&command).map_err(|error| error.to_string())?;
+                if let Command::Delete(wanted) = command {
+                    delete = Some(wanted);
+                }
             }
             Record::DropShards(ids) => staged.drop_shards(&ids),
             Record::Batch { database, policy, batch } => {
@@ -322,6 +343,9 @@ impl Recovery {
         if let Some(prepared) = prepared {
             self.state.apply(self.now, &prepared);
         }
+        if let Some(delete) = delete {
+            self.state.delete(&delete);
+        }
         Ok(())
     }
 
@@ -335,6 +359,7 @@ impl Recovery {
             old_log || file.is_temporary() || file.is_block() && !live.contains_key(file)
         });
         let sweep = swept.cloned().collect();
+        self.state.prune_tombstones();
         let state = std::mem::take(&mut self.state);
         let wal = std::mem::replace(&mut self.wal, Wal::new(1, 1, 0, 0));
         let segment = self.files.contains_key(&wal.file()).then(|| wal.file());
@@ -345,6 +370,9 @@ impl Recovery {
         }
         for file in std::iter::once(number).chain(segment) {
             store.act_opening(|id| Action::Sync { id, file });
+        }
+        if self.format < FORMAT {
+            store.put_version();
         }
         store.remove_files(std::mem::take(&mut self.dropped).iter().map(|entry| (entry.name(), entry.hash)));
         store
@@ -377,11 +405,11 @@ fn range(file: FileName, from: u64, to: u64) -> Result<ByteRange, StoreError> {
     Ok(ByteRange { file, offset: from, len })
 }
 
-fn check_version(bytes: &[u8]) -> Result<(), StoreError> {
+fn read_version(bytes: &[u8]) -> Result<u32, StoreError> {
     let text = std::str::from_utf8(bytes).ok();
     let Some(found) = text.and_then(|text| text.trim_end().parse::<u32>().ok()) else {
         let why = "not a number".into();
         return Err(StoreError::Damaged { file: FileName::version().to_string(), offset: 0, why });
     };
-    if found > FORMAT { Err(StoreError::Newer { found, known: FORMAT }) } else { Ok(()) }
+    if found > FORMAT { Err(StoreError::Newer { found, known: FORMAT }) } else { Ok(found) }
 }

@@ -9,6 +9,7 @@ use super::block::BlockEntry;
 use super::blockfile::FileIndex;
 use super::layout::FileName;
 use super::memtable::{Chunk, FrozenMemtable};
+use super::tombstone::{Cuts, Deleted, Tombstone, cuts_in};
 use crate::catalog::Documents;
 use crate::codec::DecodeError;
 use crate::hash::Map;
@@ -35,6 +36,8 @@ pub struct Database {
     /// A name; the policy may have been dropped.
     pub default_policy: String,
     pub index: Arc<DatabaseIndex>,
+    /// What some of the files have not settled, by number.
+    pub tombstones: Vec<Arc<Tombstone>>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ pub struct Shard {
 pub type Fields = SortedMap<String, SortedMap<String, FieldType>>;
 
 /// A live block file and where the database's series are in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BlockFile {
     pub name: FileName,
     /// Bytes of the file.
@@ -77,14 +80,23 @@ pub struct BlockFile {
     pub hash: u128,
     pub index: FileIndex,
     /// Slot of each series that the file holds.
-    pub slots: Map<SeriesId, u32>,
+    pub slots: Arc<Map<SeriesId, u32>>,
+    /// Tombstones up to this number left nothing behind in the file.
+    pub settled: u64,
+    /// What later ones say of it.
+    pub deleted: Deleted,
 }
 
 /// Points of one series from one place, in the order they were written: a later run's value wins.
 #[derive(Clone, Debug)]
 pub enum Run {
     Chunk(Arc<Chunk>),
-    Block { file: Arc<BlockFile>, entry: BlockEntry },
+    /// Rows within `cuts` are deleted.
+    Block {
+        file: Arc<BlockFile>,
+        entry: BlockEntry,
+        cuts: Cuts,
+    },
 }
 
 impl Snapshot {
@@ -121,9 +133,12 @@ impl Shard {
     pub fn runs(&self, series: SeriesId) -> Result<Vec<Run>, DecodeError> {
         let mut runs = Vec::new();
         for file in &self.files {
-            if let Some(slot) = file.slots.get(&series) {
-                for entry in file.index.blocks(*slot)? {
-                    runs.push(Run::Block { file: Arc::clone(file), entry: entry? });
+            let Some(slot) = file.slots.get(&series) else { continue };
+            let deleted = file.deleted.cuts(*slot);
+            for entry in file.index.blocks(*slot)? {
+                let entry = entry?;
+                if let Some(cuts) = cuts_in(&deleted, entry.time_range()) {
+                    runs.push(Run::Block { file: Arc::clone(file), entry, cuts });
                 }
             }
         }

@@ -6,6 +6,7 @@
 use super::memtable::{Memtable, Places};
 use super::snapshot::{BlockFile, Database, Fields, Policy, Shard, Snapshot};
 use super::staged::{Prepared, Staged};
+use super::tombstone::Tombstone;
 use crate::catalog::{Catalog, DatabaseEntry, ShardEntry};
 use crate::hash::Set;
 use crate::index::{IndexWriter, SeriesId};
@@ -21,7 +22,9 @@ pub(super) struct State {
     pub(super) active: Memtable,
     /// The memtable that is becoming files; older than `active`.
     pub(super) flushing: Option<Memtable>,
-    view: Option<Snapshot>,
+    /// How many there were: the number of the latest tombstone.
+    pub(super) deletes: u64,
+    pub(super) view: Option<Snapshot>,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +33,9 @@ pub(super) struct DatabaseState {
     /// Field names, each kept once.
     names: Set<Arc<str>>,
     pub(super) shards: SortedMap<u64, ShardState>,
-    view: Option<Arc<Database>>,
+    /// Those that some file has not settled, by number.
+    pub(super) tombstones: Vec<Arc<Tombstone>>,
+    pub(super) view: Option<Arc<Database>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +43,7 @@ pub(super) struct ShardState {
     /// Oldest first.
     pub(super) files: Vec<Arc<BlockFile>>,
     pub(super) fields: Arc<Fields>,
-    view: Option<Arc<Shard>>,
+    pub(super) view: Option<Arc<Shard>>,
 }
 
 impl State {
@@ -73,11 +78,16 @@ impl State {
             live.insert(database.id, shards.collect());
             self.databases.or_default(database.id);
         }
+        let mut orphans: Vec<(u32, Vec<SeriesId>)> = Vec::new();
         let mut forget = |shard: u64, state: ShardState, memtables: [Option<&mut Memtable>; 2]| {
+            let mut series: Set<SeriesId> = state.files.iter().flat_map(|file| file.slots.keys().copied()).collect();
             dropped.extend(state.files);
             for memtable in memtables.into_iter().flatten() {
-                memtable.forget(shard);
+                if let Some(table) = memtable.shards.remove(&shard) {
+                    series.extend(table.series().map(|(series, _)| series));
+                }
             }
+            series
         };
         for (id, database) in self.databases.iter_mut() {
             if before.database_by_id(*id) == self.catalog.database_by_id(*id) {
@@ -89,13 +99,18 @@ impl State {
                 database.shards.or_default(*shard);
             }
             let gone: Vec<_> = database.shards.keys().copied().filter(|shard| !shards.contains(shard)).collect();
+            let mut series = Set::default();
             for shard in gone {
                 let state = database.shards.remove(&shard).unwrap_or_default();
-                forget(shard, state, [Some(&mut self.active), self.flushing.as_mut()]);
+                series.extend(forget(shard, state, [Some(&mut self.active), self.flushing.as_mut()]));
+            }
+            if !series.is_empty() {
+                orphans.push((*id, series.into_iter().collect()));
             }
         }
         let catalog = &self.catalog;
         self.databases.retain(|id, _| catalog.database_by_id(*id).is_some());
+        orphans.into_iter().for_each(|(database, series)| self.forget_series(database, series));
         dropped
     }
 
@@ -155,6 +170,18 @@ impl State {
         }
         self.view = None;
         dropped
+    }
+
+    /// A file takes the place of some that follow each other in a shard.
+    pub(super) fn compacted(&mut self, shard: u64, inputs: &[Arc<BlockFile>], file: Option<Arc<BlockFile>>) {
+        let Some(state) = self.shard_mut(shard) else { return };
+        let replaced = |known: &Arc<BlockFile>| inputs.iter().any(|input| input.hash == known.hash);
+        let at = state.files.iter().position(replaced).unwrap_or(state.files.len());
+        state.files.retain(|known| !replaced(known));
+        if let Some(file) = file {
+            state.files.insert(at, file);
+        }
+        self.view = None;
     }
 
     pub(super) fn has_shard(&self, database: u32, shard: u64) -> bool {
@@ -226,6 +253,7 @@ impl DatabaseState {
             policies,
             default_policy: entry.default_policy.clone(),
             index: self.index.view(),
+            tombstones: self.tombstones.clone(),
         }
     }
 }

@@ -52,6 +52,8 @@ impl Host {
         while let Some(action) = self.store.poll_action() {
             let letter = match &action {
                 Action::Append { file, .. } if file.as_wal().is_some() => 'a',
+                Action::Append { file, .. } if file.is_temporary() => 'c',
+                Action::Rename { .. } => 'n',
                 Action::Append { .. } => 'm',
                 Action::Sync { .. } => 's',
                 Action::Truncate { .. } => 't',
@@ -59,7 +61,7 @@ impl Host {
                 Action::Delete { .. } => 'd',
                 Action::Run { .. } => 'r',
                 Action::Ack { .. } => 'k',
-                Action::Publish { .. } => unreachable!("nobody follows"),
+                Action::Publish { .. } | Action::PublishDelete { .. } => unreachable!("nobody follows"),
             };
             self.trace.push(letter);
             let fails = self.failing.contains(letter);
@@ -68,8 +70,14 @@ impl Host {
                     acks.push((write, outcome));
                     continue;
                 }
-                Action::Publish { .. } => continue,
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
+                Action::Run { id, job } => Event::JobDone(id, job.run(&mut |range| Ok(slice(&self.files, range)))),
+                Action::Rename { id, from, to } => {
+                    if !fails && let Some(bytes) = self.files.remove(&from) {
+                        self.files.insert(to, bytes);
+                    }
+                    Event::Done(id)
+                }
                 Action::Append { id, file, bytes } => {
                     // What fails leaves a part behind.
                     let len = if fails { bytes.len() / 2 } else { bytes.len() };
@@ -440,8 +448,8 @@ fn damage_says_where() {
     assert!(open(&|files| *files.get_mut(block).unwrap().last_mut().unwrap() ^= 1).is_err());
     let version = FileName::version();
     assert_eq!(open(&|files| drop(files.remove(&version))), Err("VERSION is missing".into()));
-    let newer = open(&|files| drop(files.insert(version.clone(), b"2\n".to_vec())));
-    assert_eq!(newer, Err("the data folder has format 2, this program reads up to 1".into()));
+    let newer = open(&|files| drop(files.insert(version.clone(), b"3\n".to_vec())));
+    assert_eq!(newer, Err("the data folder has format 3, this program reads up to 2".into()));
     let manifest = files.keys().find(|file| file.as_manifest().is_some()).unwrap();
     assert_eq!(open(&|files| drop(files.remove(manifest))), Err("manifest/00000001.man is missing".into()));
 }

@@ -15,8 +15,10 @@ use crate::index::{IndexWriter, SeriesId};
 use crate::model::{SeriesKey, WriteBatch};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::blockfile::{FileIndex, Footer};
+use crate::store::delete::fields_without_values;
 use crate::store::memtable::{FrozenMemtable, Places};
 use crate::store::snapshot::{BlockFile, Database, Fields, Policy, Shard};
+use crate::store::tombstone::Deleted;
 use crate::store::wal;
 use crate::store::{ByteRange, FileName};
 use crate::time::TimeRange;
@@ -195,9 +197,45 @@ impl Replica {
             .flat_map(|(_, shard)| &shard.files)
             .map(|file| (FileName::new(file.name.as_str()), ()))
             .collect();
+        let before = self.files.len();
         self.files.retain(|name, _| live.contains_key(name));
+        let dropped = self.files.len() < before;
         self.manifest = self.next.take();
+        let deleted = self.delete();
+        if dropped || deleted {
+            self.forget();
+        }
         self.view = None;
+    }
+
+    /// Lays the manifest's tombstones beside its files. Whether there are any.
+    fn delete(&mut self) -> bool {
+        let Some(manifest) = &self.manifest else { return false };
+        let mut any = false;
+        for listed in shards_of(manifest).flat_map(|(_, shard)| &shard.files) {
+            let Some(file) = self.files.get_mut(&FileName::new(listed.name.as_str())) else { continue };
+            let later = manifest.tombstones.iter().filter(|tombstone| tombstone.number > listed.settled);
+            // An index that does not decode fails every query of the file.
+            let deleted = Deleted::of(later, &file.index).unwrap_or_default();
+            if !deleted.is_empty() || !file.deleted.is_empty() || file.settled != listed.settled {
+                any |= !deleted.is_empty();
+                *file = Arc::new(BlockFile { settled: listed.settled, deleted, ..BlockFile::clone(file) });
+            }
+        }
+        any
+    }
+
+    /// Takes series without a point out of the index.
+    fn forget(&mut self) {
+        let view = self.index.view();
+        let series = view.measurements().flat_map(|(_, index)| index.series()).map(|(series, _)| series);
+        let tail = |series: SeriesId| self.tail.values().any(|table| !table.points.chunks(series).is_empty());
+        let files = |series| self.files.values().any(|file| file.has_points(series).unwrap_or(true));
+        let gone: crate::hash::Set<SeriesId> = series.filter(|series| !tail(*series) && !files(*series)).collect();
+        drop(view);
+        if !gone.is_empty() {
+            self.index.remove(&gone);
+        }
     }
 
     fn block_file(&mut self, name: &FileName, len: u64, index: FileIndex) -> Result<BlockFile, DecodeError> {
@@ -210,7 +248,8 @@ impl Replica {
         }
         let sequence = index.meta().max_sequence;
         let hash = name.block_hash().unwrap_or_default();
-        Ok(BlockFile { name: name.clone(), hash, len, sequence, index, slots })
+        let (slots, settled, deleted) = (Arc::new(slots), 0, Deleted::default());
+        Ok(BlockFile { name: name.clone(), hash, len, sequence, index, slots, settled, deleted })
     }
 
     fn points(&mut self, generation: u64, policy: &str, batch: &[u8]) -> Result<u64, DecodeError> {
@@ -315,7 +354,8 @@ impl Replica {
         });
         let policies = policies.collect();
         let default_policy = manifest.default_policy.clone();
-        Some(Database { id: 0, name: self.name.clone(), policies, default_policy, index })
+        let name = self.name.clone();
+        Some(Database { id: 0, name, policies, default_policy, index, tombstones: Vec::new() })
     }
 
     fn shard(&self, listed: &ManifestShard) -> Shard {
@@ -323,7 +363,17 @@ impl Replica {
         let names = listed.files.iter().map(|file| FileName::new(file.name.as_str()));
         let files: Vec<_> = names.filter_map(|name| self.files.get(&name).cloned()).collect();
         for field in files.iter().flat_map(|file| file.index.fields()) {
-            fields.or_default(field.measurement.clone()).or_insert_with(field.name.clone(), || field.field_type);
+            // A field that was deleted may have come back with another type.
+            fields.or_default(field.measurement.clone()).insert(field.name.clone(), field.field_type);
+        }
+        if files.iter().any(|file| !file.deleted.is_empty()) {
+            let view = self.index.view();
+            fields.retain(|measurement, known| {
+                let Some(index) = view.measurement(measurement) else { return false };
+                let dead = fields_without_values(known, index, &files, &[]);
+                known.retain(|name, _| !dead.contains(name));
+                !known.is_empty()
+            });
         }
         Shard {
             id: listed.id,

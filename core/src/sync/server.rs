@@ -4,6 +4,7 @@ use super::wire::{Manifest, ManifestFile, ManifestPolicy, ManifestShard, TailFra
 use crate::model::WriteBatch;
 use crate::store::memtable::Chunk;
 use crate::store::snapshot::Database;
+use crate::store::tombstone::Tombstone;
 use crate::store::wal;
 
 /// Rows of one frame of points.
@@ -26,7 +27,11 @@ pub fn manifest(database: &Database, first_memtable: u64) -> Manifest {
                 files: shard
                     .files
                     .iter()
-                    .map(|file| ManifestFile { name: file.name.as_str().to_owned(), size: file.len })
+                    .map(|file| ManifestFile {
+                        name: file.name.as_str().to_owned(),
+                        size: file.len,
+                        settled: file.settled,
+                    })
                     .collect(),
             })
             .collect(),
@@ -36,6 +41,11 @@ pub fn manifest(database: &Database, first_memtable: u64) -> Manifest {
         default_policy: database.default_policy.clone(),
         policies: policies.collect(),
         first_generation: first_memtable,
+        tombstones: database
+            .tombstones
+            .iter()
+            .map(|tombstone| Tombstone { database: 0, ..Tombstone::clone(tombstone) })
+            .collect(),
     }
 }
 

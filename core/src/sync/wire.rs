@@ -14,7 +14,11 @@
 //! | 2 manifest | the manifest's JSON: what the tail sends from now on is newer than these files |
 //! | 3 clock | the server's now, 8 bytes little-endian nanoseconds; sent when nothing else was for a while |
 
+use crate::catalog::Target;
 use crate::codec::DecodeError;
+use crate::model::SeriesKey;
+use crate::store::tombstone::Tombstone;
+use crate::time::TimeRange;
 use serde_json::{Value, json};
 
 /// Frames larger than this are refused: a batch is bounded by the body limit of a write.
@@ -29,6 +33,8 @@ pub struct Manifest {
     pub policies: Vec<ManifestPolicy>,
     /// Points of memtables with a lower number are all in files.
     pub first_generation: u64,
+    /// What of files is deleted that have not settled it.
+    pub tombstones: Vec<Tombstone>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +61,8 @@ pub struct ManifestFile {
     /// Path below `/sync/file/`; the name holds the content's hash.
     pub name: String,
     pub size: u64,
+    /// The number of the last tombstone that left nothing behind in the file.
+    pub settled: u64,
 }
 
 /// One frame of the tail.
@@ -68,7 +76,7 @@ pub enum TailFrame<'a> {
 impl Manifest {
     /// Times are decimal text: JSON's numbers end at 2^53.
     pub fn to_json(&self) -> String {
-        let file = |file: &ManifestFile| json!({ "name": file.name, "size": file.size });
+        let file = |file: &ManifestFile| json!({ "name": file.name, "size": file.size, "settled": file.settled });
         let shard = |shard: &ManifestShard| {
             json!({
                 "id": shard.id,
@@ -91,6 +99,7 @@ impl Manifest {
             "default_policy": self.default_policy,
             "first_generation": self.first_generation,
             "policies": self.policies.iter().map(policy).collect::<Vec<_>>(),
+            "tombstones": self.tombstones.iter().map(tombstone_json).collect::<Vec<_>>(),
         })
         .to_string()
     }
@@ -100,7 +109,10 @@ impl Manifest {
         let value: Value = serde_json::from_slice(text).ok()?;
         let text = |value: &Value| Some(value.as_str()?.to_owned());
         let time = |value: &Value| value.as_str()?.parse::<i64>().ok();
-        let file = |value: &Value| Some(ManifestFile { name: text(&value["name"])?, size: value["size"].as_u64()? });
+        let file = |value: &Value| {
+            let (name, size, settled) = (text(&value["name"])?, value["size"].as_u64()?, value["settled"].as_u64()?);
+            Some(ManifestFile { name, size, settled })
+        };
         let shard = |value: &Value| {
             Some(ManifestShard {
                 id: value["id"].as_u64()?,
@@ -123,8 +135,44 @@ impl Manifest {
             default_policy: text(&value["default_policy"])?,
             first_generation: value["first_generation"].as_u64()?,
             policies: value["policies"].as_array()?.iter().map(policy).collect::<Option<_>>()?,
+            tombstones: value["tombstones"].as_array()?.iter().map(read_tombstone).collect::<Option<_>>()?,
         })
     }
+}
+
+fn tombstone_json(tombstone: &Tombstone) -> Value {
+    let key = |key: &SeriesKey| String::from_utf8_lossy(key.as_bytes()).into_owned();
+    let target = |target: &Target| {
+        let series = target.series.as_ref().map(|keys| keys.iter().map(key).collect::<Vec<_>>());
+        json!({ "measurement": target.measurement, "series": series })
+    };
+    json!({
+        "number": tombstone.number,
+        "min_time": tombstone.range.min.to_string(),
+        "max_time": tombstone.range.max.to_string(),
+        "targets": tombstone.targets.iter().map(target).collect::<Vec<_>>(),
+    })
+}
+
+/// A replica has one database: it needs no number.
+fn read_tombstone(value: &Value) -> Option<Tombstone> {
+    let time = |value: &Value| value.as_str()?.parse::<i64>().ok();
+    let target = |value: &Value| {
+        let series = match &value["series"] {
+            Value::Null => None,
+            keys => {
+                let key = |key: &Value| SeriesKey::from_canonical(key.as_str()?.as_bytes());
+                Some(keys.as_array()?.iter().map(key).collect::<Option<_>>()?)
+            }
+        };
+        Some(Target { measurement: value["measurement"].as_str()?.to_owned(), series })
+    };
+    Some(Tombstone {
+        number: value["number"].as_u64()?,
+        database: 0,
+        range: TimeRange::new(time(&value["min_time"])?, time(&value["max_time"])?),
+        targets: value["targets"].as_array()?.iter().map(target).collect::<Option<_>>()?,
+    })
 }
 
 /// Appends a frame. A policy's name is at most 255 bytes (the catalog checks it).
@@ -203,8 +251,17 @@ mod tests {
                     id: 3,
                     min_time: i64::MIN + 2,
                     max_time: 9_007_199_254_740_993,
-                    files: vec![ManifestFile { name: "db1/rp1/0/ab.blk".into(), size: 12 }],
+                    files: vec![ManifestFile { name: "db1/rp1/0/ab.blk".into(), size: 12, settled: 1 }],
                 }],
+            }],
+            tombstones: vec![Tombstone {
+                number: 2,
+                database: 0,
+                range: TimeRange::ALL,
+                targets: vec![
+                    Target { measurement: "m".into(), series: None },
+                    Target { measurement: "n".into(), series: Some(vec![SeriesKey::new("n", &[("a", "\u{1}")])]) },
+                ],
             }],
         }
     }

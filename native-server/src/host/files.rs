@@ -162,9 +162,19 @@ impl Files {
         Ok(())
     }
 
+    /// Makes a file durable under another name: sync, rename, sync of the folder.
+    pub(crate) fn rename(&self, from: &FileName, to: &FileName) -> io::Result<()> {
+        let (from, to) = (self.path(from), self.path(to));
+        File::options().write(true).open(&from)?.sync_all()?;
+        fs::rename(&from, &to)?;
+        sync_folder(to.parent().expect("a name lies below the root"))
+    }
+
     pub(crate) fn delete(&self, name: &FileName) -> io::Result<()> {
-        // Mapped before it goes, for the snapshots that name it; a file already gone has no reader.
-        let _ = self.whole(name);
+        if !name.is_temporary() {
+            // Mapped before it goes, for the snapshots that name it; a file already gone has no reader.
+            let _ = self.whole(name);
+        }
         match fs::remove_file(self.path(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

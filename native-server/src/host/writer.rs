@@ -54,6 +54,8 @@ struct Shared {
 pub(crate) enum News {
     /// Points became visible; see [`Action::Publish`].
     Points { database: Arc<str>, policy: Arc<str>, memtable: u64, points: Bytes },
+    /// Points were deleted: what a follower holds of the database may be gone.
+    Deleted { database: Arc<str> },
     /// Files or the catalog changed.
     Files,
 }
@@ -265,6 +267,13 @@ impl Writer {
         stop
     }
 
+    /// Works on a thread of its own, and hears of the end as of a message.
+    fn spawn(&self, name: &str, work: impl FnOnce() -> Event + Send + 'static) -> io::Result<()> {
+        let sender = self.sender.clone();
+        let run = move || drop(sender.send(Message::Job(work())));
+        std::thread::Builder::new().name(name.into()).spawn(run).map(drop)
+    }
+
     /// Does every action there is.
     fn act(&mut self) {
         let mut files_changed = false;
@@ -293,21 +302,36 @@ impl Writer {
                     }
                     continue;
                 }
+                Action::PublishDelete { database } => {
+                    let _ = self.shared.news.send(News::Deleted { database: database.into() });
+                    continue;
+                }
                 Action::Delete { id, file } => {
                     self.logs.forget(&file);
                     done(id, self.shared.files.delete(&file))
                 }
+                Action::Rename { id, from, to } => {
+                    self.logs.forget(&from);
+                    // The sync of a large file takes long: writers do not wait for it.
+                    let shared = Arc::clone(&self.shared);
+                    match self.spawn("rename", move || done(id, shared.files.rename(&from, &to))) {
+                        Ok(()) => continue,
+                        Err(error) => Event::Failed(id, error.to_string()),
+                    }
+                }
                 Action::Run { id, job } => {
-                    let sender = self.sender.clone();
+                    let shared = Arc::clone(&self.shared);
                     let run = move || {
-                        let event = match std::panic::catch_unwind(AssertUnwindSafe(|| job.run())) {
+                        let mut read = |range: &ByteRange| {
+                            shared.files.read(range).map_err(|error| format!("{}: {error}", range.file))
+                        };
+                        match std::panic::catch_unwind(AssertUnwindSafe(|| job.run(&mut read))) {
                             Ok(output) => Event::JobDone(id, output),
                             Err(_) => Event::Failed(id, "a job panicked; the log says where".into()),
-                        };
-                        let _ = sender.send(Message::Job(event));
+                        }
                     };
-                    match std::thread::Builder::new().name("job".into()).spawn(run) {
-                        Ok(_) => continue,
+                    match self.spawn("job", run) {
+                        Ok(()) => continue,
                         Err(error) => Event::Failed(id, error.to_string()),
                     }
                 }

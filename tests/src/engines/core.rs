@@ -7,6 +7,7 @@ use crate::memhost::MemHost;
 use bytes::Bytes;
 use hmac::{Hmac, Mac as _};
 use isopoint_core::auth::Vault;
+use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
 use isopoint_core::dialect::route;
 use isopoint_core::exec::Budget;
@@ -77,6 +78,7 @@ impl Core {
                     let outcome = self.host.command(command);
                     exchange.wrote(outcome, self.host.snapshot());
                 }
+                Turn::Ask(errands) => exchange.told(errands.iter().map(unanswered).collect()),
                 Turn::Yield => {}
                 Turn::Done(_) => return answer,
             }
@@ -124,6 +126,14 @@ impl Engine for Core {
 
     fn foreign_headers(&self) -> &[&str] {
         &["Content-Encoding"]
+    }
+}
+
+/// There is no other server, and nothing waits.
+fn unanswered(errand: &Errand) -> Result<Told, ErrandError> {
+    match errand {
+        Errand::Http(_) => Err(ErrandError::Unsupported),
+        Errand::Wait { .. } => Ok(Told::Waited),
     }
 }
 

@@ -1,6 +1,9 @@
 import type { ByteRange } from "./cache.js";
 import type { FieldType, ColumnValues, WriteResult } from "./types.js";
 
+/** Which of the package's two modules: what reads a source, or all of the engine. */
+export type Extent = "reader" | "full";
+
 /** What one turn of a task came to. */
 export type Turn =
   | { kind: "head"; status: number; headers: [string, string][] }
@@ -9,6 +12,8 @@ export type Turn =
   | { kind: "frame"; frame: FrameData }
   | { kind: "failed"; statement: number; error: string }
   | { kind: "yield" }
+  /** The reader cannot do it; the full module can. */
+  | { kind: "beyond" }
   | { kind: "done"; stats: CoreStats };
 
 export interface FrameData {
@@ -40,11 +45,8 @@ export interface TailResult {
   caughtUp: boolean;
 }
 
-/** The module's own class, with the types that its glue calls `any`. Throws `Error`s with a `code`. */
+/** The reader's own class, with the types that its glue calls `any`. Throws `Error`s with a `code`. */
 export interface Core {
-  write(body: Uint8Array, database: string, policy: string | undefined, precision: string, now: bigint): WriteResult;
-  /** Begins to answer an API request; gives the task. */
-  open(method: string, path: string, query: string, headers: [string, string][], body: Uint8Array, now: bigint): number;
   /** Begins to run InfluxQL into frames. */
   query(text: string, database: string | undefined, now: bigint): number;
   /** The column bytes a query would read if no header could answer. */
@@ -60,4 +62,11 @@ export interface Core {
   forget(database: string): void;
   stats(): { series: number; databases: string[]; files: string[]; filesBytes: number };
   free(): void;
+}
+
+/** The full module's class. */
+export interface FullCore extends Core {
+  write(body: Uint8Array, database: string, policy: string | undefined, precision: string, now: bigint): WriteResult;
+  /** Begins to answer an API request; gives the task. */
+  open(method: string, path: string, query: string, headers: [string, string][], body: Uint8Array, now: bigint): number;
 }

@@ -1,3 +1,4 @@
+import type { Extent } from "./core.js";
 import { IsopointError, errorData } from "./errors.js";
 import type { Host, HostOptions, QueryData } from "./host.js";
 import { CANCELLABLE, type Call, type Method, type Reply } from "./messages.js";
@@ -11,6 +12,7 @@ import type {
   PrefetchResult,
   QueryOptions,
   SyncStatus,
+  WasmFile,
   WriteOptions,
   WriteResult,
 } from "./types.js";
@@ -26,13 +28,17 @@ interface Port {
 
 /** What differs between a page and Node. */
 export interface Platform {
-  /** The module's bytes, where the package's own copy lies. */
-  compile(wasm: OpenOptions["wasm"]): Promise<WebAssembly.Module>;
+  /** Where the package's own copies lie. */
+  files: Record<Extent, URL>;
+  compile(wasm: WasmFile): Promise<WebAssembly.Module>;
   /** A Worker that runs `worker.js`; `null` where there are none. */
   worker(): Worker | null;
   /** The engine in this thread; loaded only when asked for. */
-  instantiate(module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Promise<Host>;
+  host(extent: Extent, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Promise<Host>;
 }
+
+/** The calls that no reader answers. */
+const FULL: ReadonlySet<Method> = new Set(["write", "exchange"]);
 
 /**
  * A time-series engine: InfluxQL and the APIs of the server, answered in this page.
@@ -47,11 +53,20 @@ export interface Platform {
 export abstract class EngineBase {
   private readonly listeners = new Set<(event: EngineEvent) => void>();
   private port!: Port;
+  private compileFull!: () => Promise<WebAssembly.Module>;
+  /** The change from the reader to the full module; `null` before it has begun. */
+  private extended: Promise<void> | null = null;
 
   protected async start(platform: Platform, options: OpenOptions): Promise<this> {
-    const module = await platform.compile(options.wasm).catch((error: unknown) => {
-      throw new IsopointError("load", `the module could not be loaded: ${errorData(error).message}`);
-    });
+    const files = filesOf(options.wasm) ?? platform.files;
+    const compile = (extent: Extent): Promise<WebAssembly.Module> =>
+      platform.compile(files[extent] ?? files.full).catch((error: unknown) => {
+        throw new IsopointError("load", `the module could not be loaded: ${errorData(error).message}`);
+      });
+    const extent = files.reader === undefined || options.source === undefined ? "full" : (options.module ?? "reader");
+    const module = await compile(extent);
+    this.compileFull = () => compile("full");
+    if (extent === "full") this.extended = Promise.resolve();
     const hostOptions: HostOptions = {
       source: options.source === undefined ? null : options.source.replace(/\/+$/, ""),
       databases: options.source === undefined ? [] : (options.databases ?? []),
@@ -61,19 +76,19 @@ export abstract class EngineBase {
     const emit = (event: EngineEvent): void => this.listeners.forEach((listener) => listener(event));
     const worker = options.worker === false ? null : typeof options.worker === "object" ? options.worker : platform.worker();
     this.port = worker
-      ? await WorkerPort.open(worker, module, hostOptions, emit)
-      : new LocalPort(await platform.instantiate(module, hostOptions, emit));
+      ? await WorkerPort.open(worker, extent, module, hostOptions, emit)
+      : new LocalPort(await platform.host(extent, module, hostOptions, emit));
     return this;
   }
 
   /** Stores line protocol in the engine itself. A replica takes no writes: they go to its server. */
   write(lines: string | Uint8Array, options: WriteOptions): Promise<WriteResult> {
-    return this.port.call("write", [lines, options]) as Promise<WriteResult>;
+    return this.call("write", [lines, options]) as Promise<WriteResult>;
   }
 
   /** Runs InfluxQL; columns arrive as typed arrays. An error of a statement is in its result; one of the text throws. */
   async query(text: string, { signal, ...options }: QueryOptions = {}): Promise<QueryResult> {
-    return new QueryResult((await this.port.call("query", [text, options], signal)) as QueryData);
+    return new QueryResult((await this.call("query", [text, options], signal)) as QueryData);
   }
 
   /** Facette's points of a graph: `{ graph, range, sample, … }`; the origin is the database. Throws what the API answers. */
@@ -88,29 +103,29 @@ export abstract class EngineBase {
 
   /** Answers a request of any API as the server would, byte for byte. */
   exchange(request: ApiRequest, { signal, now }: { signal?: AbortSignal; now?: number } = {}): Promise<ApiResponse> {
-    return this.port.call("exchange", [request, now], signal) as Promise<ApiResponse>;
+    return this.call("exchange", [request, now], signal) as Promise<ApiResponse>;
   }
 
   /** Fetches the columns that a query reads, so that zooming into it asks the network for nothing. */
   prefetch(text: string, { signal, ...options }: QueryOptions = {}): Promise<PrefetchResult> {
-    return this.port.call("prefetch", [text, options], signal) as Promise<PrefetchResult>;
+    return this.call("prefetch", [text, options], signal) as Promise<PrefetchResult>;
   }
 
   /** Follows a database of the source; resolves when the replica answers for it. */
   sync(database: string): Promise<SyncStatus> {
-    return this.port.call("sync", [database]) as Promise<SyncStatus>;
+    return this.call("sync", [database]) as Promise<SyncStatus>;
   }
 
   status(): Promise<SyncStatus> {
-    return this.port.call("status", []) as Promise<SyncStatus>;
+    return this.call("status", []) as Promise<SyncStatus>;
   }
 
   databases(): Promise<string[]> {
-    return this.port.call("databases", []) as Promise<string[]>;
+    return this.call("databases", []) as Promise<string[]>;
   }
 
   stats(): Promise<EngineStats> {
-    return this.port.call("stats", []) as Promise<EngineStats>;
+    return this.call("stats", []) as Promise<EngineStats>;
   }
 
   /** Calls `listener` at every event; the returned function ends that. */
@@ -119,11 +134,39 @@ export abstract class EngineBase {
     return () => this.listeners.delete(listener);
   }
 
+  private async call(method: Method, args: unknown[], signal?: AbortSignal): Promise<unknown> {
+    if (FULL.has(method)) await this.extend();
+    try {
+      return await this.port.call(method, args, signal);
+    } catch (error) {
+      if (!(error instanceof IsopointError) || error.code !== "beyond") throw error;
+      await this.extend();
+      return this.port.call(method, args, signal);
+    }
+  }
+
+  /** Loads the full module in place of the reader, once; a failed attempt is made again by the next call. */
+  private extend(): Promise<void> {
+    this.extended ??= this.compileFull()
+      .then((module) => this.port.call("extend", [module]) as Promise<void>)
+      .catch((error: unknown) => {
+        this.extended = null;
+        throw error;
+      });
+    return this.extended;
+  }
+
   /** Ends the engine; calls in progress fail with `closed`. */
   close(): void {
     this.port.close();
     this.listeners.clear();
   }
+}
+
+/** The files a caller names; `null` for the package's own. */
+function filesOf(wasm: OpenOptions["wasm"]): { reader?: WasmFile; full: WasmFile } | null {
+  if (wasm === undefined) return null;
+  return typeof wasm === "object" && "reader" in wasm ? wasm : { full: wasm };
 }
 
 class LocalPort implements Port {
@@ -155,7 +198,7 @@ class WorkerPort implements Port {
 
   private constructor(private readonly worker: Worker) {}
 
-  static open(worker: Worker, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Promise<WorkerPort> {
+  static open(worker: Worker, extent: Extent, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Promise<WorkerPort> {
     const port = new WorkerPort(worker);
     return new Promise((resolve, reject) => {
       worker.onerror = (event) => {
@@ -169,7 +212,7 @@ class WorkerPort implements Port {
         else if (data.type === "event") emit(data.event);
         else port.settle(data);
       };
-      worker.postMessage({ type: "open", module, options } satisfies Call);
+      worker.postMessage({ type: "open", extent, module, options } satisfies Call);
     });
   }
 

@@ -24,6 +24,8 @@ export type ErrorCode =
   | "damaged"
   /** The module could not be loaded. */
   | "load"
+  /** Never seen outside the package: the reader cannot do it, so the full module is loaded. */
+  | "beyond"
   /** The engine stopped; open a new one. */
   | "crashed";
 

@@ -1,5 +1,5 @@
 import { BlockCache } from "./cache.js";
-import type { Core, CoreStats, FrameData } from "./core.js";
+import type { Core, CoreStats, Extent, FrameData, FullCore, Turn } from "./core.js";
 import { IsopointError } from "./errors.js";
 import { Follower, hold } from "./follower.js";
 import { Transport } from "./transport.js";
@@ -33,17 +33,26 @@ export interface QueryData {
   stats: QueryStats;
 }
 
-/** The engine in this thread: one module instance, its cache and its followers. */
+/** A module at work. */
+export interface Instance {
+  extent: Extent;
+  core: Core;
+  memory: WebAssembly.Memory;
+  version: string;
+}
+
+/** The engine in this thread: a module instance, its cache and its followers. */
 export class Host {
   private readonly cache: BlockCache;
   private readonly transport: Transport | null;
-  private readonly followers = new Map<string, Follower>();
+  private followers = new Map<string, Follower>();
   private closed = false;
+  /** Tasks under way, by the core they run on. */
+  private readonly running = new Map<Core, number>();
 
   constructor(
-    private readonly core: Core,
-    private readonly memory: WebAssembly.Memory,
-    private readonly version: string,
+    private instance: Instance,
+    private readonly instantiate: (extent: Extent, module: WebAssembly.Module) => Instance,
     private readonly options: HostOptions,
     private readonly emit: (event: EngineEvent) => void,
   ) {
@@ -52,13 +61,55 @@ export class Host {
     for (const database of options.databases) this.follow(database);
   }
 
+  private get core(): Core {
+    return this.instance.core;
+  }
+
+  private get full(): FullCore {
+    if (this.instance.extent !== "full") throw new IsopointError("beyond", "the reader answers queries only");
+    return this.instance.core as FullCore;
+  }
+
+  /**
+   * Goes on with the full module. What the reader followed is followed anew, and the reader answers until that stands;
+   * a source that does not answer leaves all as it is.
+   */
+  async extend(module: WebAssembly.Module): Promise<void> {
+    this.open();
+    if (this.instance.extent === "full") return;
+    const full = this.instantiate("full", module);
+    const followers = new Map<string, Follower>();
+    try {
+      // Queries may begin to follow databases meanwhile.
+      for (;;) {
+        const left = [...this.followers.keys()].filter((database) => !followers.has(database));
+        if (left.length === 0) break;
+        for (const database of left) followers.set(database, this.follower(database, full.core));
+        // One that the reader has nothing of has nothing to wait for.
+        const known = left.filter((database) => this.followers.get(database)!.lastHeard !== null);
+        await Promise.all(known.map((database) => followers.get(database)!.ready));
+      }
+      this.open();
+    } catch (error) {
+      for (const follower of followers.values()) follower.stop();
+      full.core.free();
+      throw error;
+    }
+    for (const follower of this.followers.values()) follower.stop();
+    const reader = this.core;
+    this.instance = full;
+    this.followers = followers;
+    if (!this.running.has(reader)) reader.free();
+    this.emit({ type: "status", status: this.status() });
+  }
+
   write(lines: string | Uint8Array, options: WriteOptions): WriteResult {
     this.open();
     if (this.followers.has(options.database)) {
       throw new IsopointError("request", `${options.database} is a replica; write to ${this.options.source} instead`);
     }
     const body = typeof lines === "string" ? new TextEncoder().encode(lines) : lines;
-    const result = this.core.write(body, options.database, options.policy, options.precision ?? "n", nanos());
+    const result = this.full.write(body, options.database, options.policy, options.precision ?? "n", nanos());
     if (result.points > 0) this.emit({ type: "points", database: options.database, points: result.points });
     return result;
   }
@@ -99,7 +150,7 @@ export class Host {
     if (database !== null) await this.ready(database);
     const body = typeof request.body === "string" ? new TextEncoder().encode(request.body) : (request.body ?? new Uint8Array(0));
     const headers = Object.entries(request.headers ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
-    const task = this.core.open(request.method.toUpperCase(), path, query, headers, body, nanos(now));
+    const task = this.full.open(request.method.toUpperCase(), path, query, headers, body, nanos(now));
     let head = { status: 500, headers: [] as [string, string][] };
     const chunks: Uint8Array[] = [];
     const stats = await this.run(task, signal, (turn) => {
@@ -148,7 +199,7 @@ export class Host {
   stats(): EngineStats {
     this.open();
     const { series, databases } = this.core.stats();
-    return { version: this.version, memoryBytes: this.memory.buffer.byteLength, databases, series, sync: this.status() };
+    return { version: this.instance.version, memoryBytes: this.instance.memory.buffer.byteLength, databases, series, sync: this.status() };
   }
 
   close(): void {
@@ -165,13 +216,19 @@ export class Host {
   private follow(database: string): Follower {
     const known = this.followers.get(database);
     if (known) return known;
+    const follower = this.follower(database, this.core);
+    this.followers.set(database, follower);
+    return follower;
+  }
+
+  private follower(database: string, core: Core): Follower {
+    // One that is not in force, or no more, has nothing to say.
     const changed = (what: "status" | "points", points: number): void => {
-      if (this.closed) return;
+      if (this.closed || this.followers.get(database) !== follower) return;
       this.emit(what === "points" ? { type: "points", database, points } : { type: "status", status: this.status() });
     };
     if (!this.transport) throw new IsopointError("source", "this engine has no source");
-    const follower = new Follower(database, this.core, this.transport, this.cache, changed);
-    this.followers.set(database, follower);
+    const follower: Follower = new Follower(database, core, this.transport, this.cache, changed);
     return follower;
   }
 
@@ -184,30 +241,45 @@ export class Host {
   }
 
   /** Turns a task until it is done, fetching what it reads. */
-  private async run(task: number, signal: AbortSignal | undefined, take: (turn: ReturnType<Core["turn"]>) => void): Promise<QueryStats> {
+  private async run(task: number, signal: AbortSignal | undefined, take: (turn: Turn) => void): Promise<QueryStats> {
     const began = performance.now();
+    const core = this.core;
+    this.running.set(core, (this.running.get(core) ?? 0) + 1);
     let [bytesFetched, requests] = [0, 0];
     try {
       for (;;) {
         if (signal?.aborted) throw new IsopointError("aborted", "aborted");
         this.open();
-        const turn = this.core.turn(task, SLICE_ROWS);
+        const turn = core.turn(task, SLICE_ROWS);
         if (turn.kind === "read") {
           const cost = await hold(turn.ranges, this.cache, this.transport, this.options.fetchBudget, signal);
           bytesFetched += cost.bytesFetched;
           requests += cost.requests;
-          this.core.supply(task, turn.ranges.map((range) => this.cache.get(range) ?? missing(range.file)));
+          core.supply(task, turn.ranges.map((range) => this.cache.get(range) ?? missing(range.file)));
         } else if (turn.kind === "yield") {
           await new Promise((resolve) => setTimeout(resolve, 0));
         } else if (turn.kind === "done") {
           return { where: "page", millis: performance.now() - began, bytesFetched, requests, ...(turn.stats satisfies CoreStats) };
+        } else if (turn.kind === "beyond") {
+          throw new IsopointError("beyond", "the reader cannot do this");
         } else {
           take(turn);
         }
       }
     } finally {
-      if (!this.closed) this.core.cancel(task);
+      if (!this.closed) this.leave(core, task);
     }
+  }
+  /** Ends a task. A reader that another module has followed goes with its last. */
+  private leave(core: Core, task: number): void {
+    core.cancel(task);
+    const left = (this.running.get(core) ?? 1) - 1;
+    if (left > 0) {
+      this.running.set(core, left);
+      return;
+    }
+    this.running.delete(core);
+    if (core !== this.core) core.free();
   }
 }
 

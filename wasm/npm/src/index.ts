@@ -3,7 +3,11 @@ import { EngineBase, type Platform } from "./engine.js";
 import type { OpenOptions } from "./types.js";
 
 const platform: Platform = {
-  async compile(wasm = new URL("../pkg/isopoint_bg.wasm", import.meta.url)) {
+  files: {
+    reader: new URL("../pkg/reader/isopoint_bg.wasm", import.meta.url),
+    full: new URL("../pkg/full/isopoint_bg.wasm", import.meta.url),
+  },
+  async compile(wasm) {
     if (wasm instanceof WebAssembly.Module) return wasm;
     if (wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm)) return WebAssembly.compile(wasm as BufferSource);
     const response = wasm instanceof Response ? wasm : await fetch(wasm as string | URL);
@@ -13,7 +17,7 @@ const platform: Platform = {
     return WebAssembly.compile(await response.arrayBuffer());
   },
   worker: () => (typeof Worker === "undefined" ? null : new Worker(new URL("./worker.js", import.meta.url), { type: "module" })),
-  instantiate: async (module, options, emit) => (await import("./instance.js")).instantiate(module, options, emit),
+  host: async (extent, module, options, emit) => (await import("./instance.js")).host(extent, module, options, emit),
 };
 
 export class Engine extends EngineBase {

@@ -1,10 +1,17 @@
-import { Core as CoreClass, initSync, version } from "../pkg/isopoint.js";
-import type { Core } from "./core.js";
-import { Host, type HostOptions } from "./host.js";
+import * as full from "../pkg/full/isopoint.js";
+import * as reader from "../pkg/reader/isopoint.js";
+import type { Core, Extent } from "./core.js";
+import { Host, type HostOptions, type Instance } from "./host.js";
 import type { EngineEvent } from "./types.js";
 
-/** A host around a fresh instance of the module, in this thread. */
-export function instantiate(module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Host {
+/** A host around a fresh instance of a module, in this thread. */
+export function host(extent: Extent, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Host {
+  return new Host(instantiate(extent, module), instantiate, options, emit);
+}
+
+/** Each module has its own glue. Both are here from the start, since not every bundler can split a Worker's script. */
+function instantiate(extent: Extent, module: WebAssembly.Module): Instance {
+  const { initSync, Core: CoreClass, version } = extent === "full" ? full : reader;
   const { memory } = initSync({ module });
-  return new Host(new CoreClass() as unknown as Core, memory, version(), options, emit);
+  return { extent, core: new CoreClass() as unknown as Core, memory, version: version() };
 }

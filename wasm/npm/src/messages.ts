@@ -1,10 +1,11 @@
+import type { Extent } from "./core.js";
 import type { HostOptions } from "./host.js";
 import type { ErrorData } from "./errors.js";
 import type { EngineEvent } from "./types.js";
 
 /** What the page sends to the Worker. */
 export type Call =
-  | { type: "open"; module: WebAssembly.Module; options: HostOptions }
+  | { type: "open"; extent: Extent; module: WebAssembly.Module; options: HostOptions }
   | { type: "call"; id: number; method: Method; args: unknown[] }
   | { type: "abort"; id: number };
 
@@ -17,7 +18,7 @@ export type Reply =
   | { type: "event"; event: EngineEvent };
 
 /** The methods of the host that a client may call. Those in `CANCELLABLE` take an AbortSignal as their last argument. */
-export type Method = "write" | "query" | "prefetch" | "exchange" | "sync" | "status" | "databases" | "stats" | "close";
+export type Method = "extend" | "write" | "query" | "prefetch" | "exchange" | "sync" | "status" | "databases" | "stats" | "close";
 
 export const CANCELLABLE: ReadonlySet<Method> = new Set(["query", "prefetch", "exchange"]);
 

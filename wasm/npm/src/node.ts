@@ -1,13 +1,17 @@
 /** The package in Node: the engine runs in this thread, the module is read from the package's folder. */
 import { EngineBase, type Platform } from "./engine.js";
-import { instantiate } from "./instance.js";
+import { host } from "./instance.js";
 import type { OpenOptions } from "./types.js";
 
 // Node's own types are no dependency of the package for two names.
 declare const process: { getBuiltinModule(name: "node:fs/promises"): { readFile(path: URL | string): Promise<BufferSource> } };
 
 const platform: Platform = {
-  async compile(wasm = new URL("../pkg/isopoint_bg.wasm", import.meta.url)) {
+  files: {
+    reader: new URL("../pkg/reader/isopoint_bg.wasm", import.meta.url),
+    full: new URL("../pkg/full/isopoint_bg.wasm", import.meta.url),
+  },
+  async compile(wasm) {
     if (wasm instanceof WebAssembly.Module) return wasm;
     if (wasm instanceof Response) return WebAssembly.compile(await wasm.arrayBuffer());
     if (typeof wasm === "string" || wasm instanceof URL) {
@@ -16,7 +20,7 @@ const platform: Platform = {
     return WebAssembly.compile(wasm);
   },
   worker: () => null,
-  instantiate: async (module, options, emit) => instantiate(module, options, emit),
+  host: async (extent, module, options, emit) => host(extent, module, options, emit),
 };
 
 export class Engine extends EngineBase {

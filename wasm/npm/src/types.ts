@@ -104,13 +104,22 @@ export interface ApiResponse {
   stats: QueryStats;
 }
 
+/** Where a module is: address, response, bytes, or compiled. */
+export type WasmFile = string | URL | Response | BufferSource | WebAssembly.Module;
+
 export interface OpenOptions {
   /** Address of an Isopoint server to replicate from. Absent: the engine is on its own. */
   source?: string;
   /** Databases to follow from the start; others on their first query. */
   databases?: string[];
-  /** The `.wasm` file, when the bundler put it elsewhere: address, response, bytes or module. */
-  wasm?: string | URL | Response | BufferSource | WebAssembly.Module;
+  /**
+   * The module to begin with. `reader`, the default with a `source`, is less than half of `full`, and reads: `query`,
+   * `prefetch`, `sync`. The first call that needs more (`write`, `exchange`, `points`, a statement beyond the reader)
+   * loads `full`, and moves what is in the page over to it. Without a `source` there is nothing to read, so it is `full`.
+   */
+  module?: "reader" | "full";
+  /** The `.wasm` files, when the bundler put them elsewhere. A single one is the full module, and the reader is not used. */
+  wasm?: WasmFile | { reader: WasmFile; full: WasmFile };
   /** Run in a Worker (default in a browser) or in this thread (default elsewhere). */
   worker?: boolean | Worker;
   /** Bytes of block columns to keep in the page; default 128 MiB. */

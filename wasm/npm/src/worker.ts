@@ -1,7 +1,7 @@
 /** The engine's own thread: takes calls, answers them, reports events. */
 import { errorData } from "./errors.js";
 import type { Host } from "./host.js";
-import { instantiate } from "./instance.js";
+import { host as begin } from "./instance.js";
 import { buffersOf, CANCELLABLE, type Call, type Reply } from "./messages.js";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
@@ -16,7 +16,7 @@ function send(reply: Reply): void {
 scope.onmessage = async ({ data }: MessageEvent<Call>) => {
   if (data.type === "open") {
     try {
-      host = instantiate(data.module, data.options, (event) => send({ type: "event", event }));
+      host = begin(data.extent, data.module, data.options, (event) => send({ type: "event", event }));
       send({ type: "opened" });
     } catch (error) {
       send({ type: "failed", error: { ...errorData(error), code: "load" } });

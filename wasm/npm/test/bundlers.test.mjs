@@ -70,7 +70,7 @@ test("an app built by Vite, without any configuration", async () => {
 
 test("an app built by esbuild, which is told where the Worker and the module are", async () => {
   const options = '{ wasm: new URL(wasm, import.meta.url), worker: new Worker(new URL("./worker.js", import.meta.url), { type: "module" }) }';
-  const main = `import { Engine } from "isopoint";\nimport wasm from "isopoint/isopoint_bg.wasm";\nasync function run() { const options = ${options}; ${USE} }\n${SHOW}`;
+  const main = `import { Engine } from "isopoint";\nimport wasm from "isopoint/full.wasm";\nasync function run() { const options = ${options}; ${USE} }\n${SHOW}`;
   const root = await app("esbuild", main);
   await esbuild.build({
     absWorkingDir: root,

@@ -15,7 +15,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "isopoint-package-"));
   await install(folder);
   const entry = join(folder, "entry.mjs");
-  await writeFile(entry, 'export * from "isopoint";\nexport const wasm = import.meta.resolve("isopoint/isopoint_bg.wasm");\n');
+  await writeFile(entry, 'export * from "isopoint";\nexport const wasm = import.meta.resolve("isopoint/full.wasm");\n');
   isopoint = await import(pathToFileURL(entry).href);
 });
 

@@ -107,7 +107,7 @@ fn has_points(policy: &Policy, series: SeriesId, field: &str, range: TimeRange) 
     let runs = policy.shards_in(range).filter_map(|shard| shard.runs(series).ok()).flatten();
     runs.into_iter().any(|run| match run {
         Run::Chunk(chunk) => chunk.range().overlaps(range) && chunk.column(field).is_some(),
-        Run::Block { file, entry } => {
+        Run::Block { file, entry, .. } => {
             let fields = file.index.fields();
             let mut columns = entry.columns.iter().filter_map(|column| fields.get(column.field as usize));
             entry.time_range().overlaps(range) && columns.any(|known| known.name == field)

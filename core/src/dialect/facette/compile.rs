@@ -11,7 +11,9 @@
 use super::error::Error;
 use super::graph::{Graph, Group, Object, Series};
 use super::mapping;
+use super::range;
 use super::request::{Request, Window};
+use crate::dialect::exchange::ApiConfig;
 use crate::limits::{Exceeded, Limits};
 use crate::plan::{
     Across, Aggregate, BinaryOp, Bucket, Call, Expr, Fill, FillWith, Function, GroupBy, Map, Measurements, Node,
@@ -22,8 +24,6 @@ use crate::time::TimeRange;
 use crate::value::FieldType;
 use serde_json::Value;
 
-/// What stands in place of a source or a metric for all that a stored group matches.
-const GROUP_PREFIX: &str = "group:";
 /// The one column of every node.
 const VALUE: &str = "value";
 
@@ -36,6 +36,8 @@ pub(super) struct Outline {
     pub(super) percentiles: Vec<f64>,
     /// The graph's options, with a title.
     pub(super) options: Object,
+    /// Origin, source and metric of every series that the catalog does not know.
+    pub(super) unknown: Vec<[String; 3]>,
 }
 
 /// A series of the answer, before its points.
@@ -48,18 +50,14 @@ pub(super) struct Output {
     pub(super) shown: bool,
 }
 
-/// What to run, and what its answer is made of.
-pub(super) fn compile(request: Request, snapshot: &Snapshot, limits: &Limits) -> Result<(Node, Outline), Error> {
+/// What to run, and what its answer is made of. The graph's groups of sources and metrics are expanded.
+pub(super) fn compile(request: Request, snapshot: &Snapshot, config: &ApiConfig) -> Result<(Node, Outline), Error> {
     let Request { graph, window, sample, normalize } = request;
-    let Graph { name, mut groups, mut options, .. } = graph;
-    // Stored groups are unknown, and a series of an unknown group vanishes.
-    let of_group = |series: &Series| [&series.source, &series.metric].iter().any(|name| name.starts_with(GROUP_PREFIX));
-    groups.iter_mut().for_each(|group| group.series.retain(|series| !of_group(series)));
-    groups.retain(|group| !group.series.is_empty());
+    let Graph { name, groups, mut options, .. } = graph;
     let percentiles = percentiles(&options);
-    check_size(&groups, normalize, sample, percentiles.len(), limits)?;
+    check_size(&groups, normalize, sample, percentiles.len(), &config.limits)?;
 
-    let compiler = Compiler { snapshot, window, sample, normalize };
+    let mut compiler = Compiler { snapshot, config, window, sample, normalize, unknown: Vec::new() };
     let (mut nodes, mut outputs) = (Vec::new(), Vec::new());
     for group in groups {
         compiler.group(group, &mut nodes, &mut outputs);
@@ -69,7 +67,7 @@ pub(super) fn compile(request: Request, snapshot: &Snapshot, limits: &Limits) ->
         plan = Node::DropGaps(Box::new(plan));
     }
     options.entry("title").or_insert(Value::String(name));
-    Ok((plan, Outline { outputs, window, percentiles, options }))
+    Ok((plan, Outline { outputs, window, percentiles, options, unknown: compiler.unknown }))
 }
 
 /// The numbers among the wanted percentiles, each once.
@@ -105,38 +103,45 @@ fn check_size(
 
 struct Compiler<'a> {
     snapshot: &'a Snapshot,
+    config: &'a ApiConfig,
     window: Window,
     sample: u64,
     normalize: bool,
+    unknown: Vec<[String; 3]>,
 }
 
 impl Compiler<'_> {
     /// Adds what a group, which has series, puts into the answer.
-    fn group(&self, group: Group, nodes: &mut Vec<Node>, outputs: &mut Vec<Output>) {
+    fn group(&mut self, group: Group, nodes: &mut Vec<Node>, outputs: &mut Vec<Output>) {
         let scale = number(&group.options, "scale").filter(|scale| *scale != 0.0);
         let bucketed = self.normalize || group.operator != 0;
-        let (consolidation, empty) = (consolidation(&group), empty_bucket(&group));
-        let series = group.series.iter().map(|series| match self.points(series) {
-            points if bucketed => self.bucketed(points, consolidation, empty.clone()),
-            points => points,
-        });
+        let (consolidation, empty) = (consolidation(&group), Empty::of(&group));
+        let mut series = Vec::with_capacity(group.series.len());
+        for one in &group.series {
+            let points = self.points(one);
+            series.push(if bucketed { self.bucketed(points, consolidation, empty) } else { points });
+        }
         if group.operator == 0 {
-            nodes.extend(series.map(|node| scaled(node, scale)));
+            nodes.extend(series.into_iter().map(|node| scaled(node, scale)));
             let series = group.series.into_iter();
             outputs.extend(series.map(|Series { name, options, .. }| Output { name, options, bucketed, shown: true }));
             return;
         }
         let function = if group.operator == 1 { Function::Mean } else { Function::Sum };
-        let across = Across { input: Node::Union(series.collect()), function, name: String::new() };
+        let across = Across { input: Node::Union(series), function, name: String::new() };
         nodes.push(scaled(Node::Across(Box::new(across)), scale));
         let options = group.series.into_iter().next().and_then(|first| first.options);
         outputs.push(Output { name: group.name, options, bucketed, shown: matches!(group.operator, 1 | 2) });
     }
 
     /// The points of a series in the window, times its scale.
-    fn points(&self, series: &Series) -> Node {
+    fn points(&mut self, series: &Series) -> Node {
         let (start, end) = (self.window.start.nanos, self.window.end.nanos);
-        let target = mapping::find(self.snapshot, &series.origin, &series.source, &series.metric);
+        let Series { origin, source, metric, .. } = series;
+        let target = mapping::find(self.snapshot, &self.config.facette, origin, source, metric);
+        if target.is_none() {
+            self.unknown.push([origin, source, metric].map(String::clone));
+        }
         let Some(target) = target.filter(|_| start < end) else {
             return Node::Absent(vec![(VALUE.to_owned(), FieldType::Float)]);
         };
@@ -157,7 +162,7 @@ impl Compiler<'_> {
     }
 
     /// One row for every bucket of the window.
-    fn bucketed(&self, input: Node, consolidation: Function, empty: FillWith) -> Node {
+    fn bucketed(&self, input: Node, consolidation: Function, empty: Empty) -> Node {
         let (start, end) = (self.window.start.nanos, self.window.end.nanos);
         let bucket = Bucket::Count { count: self.sample, start, end, lower_to_points: true };
         let call = Call { function: consolidation, argument: 0, output: VALUE.to_owned(), carried: Vec::new() };
@@ -169,15 +174,20 @@ impl Compiler<'_> {
             time: ReportedTime::BucketStart,
             descending: false,
         };
-        Node::Fill(Box::new(Fill {
+        let filled = Node::Fill(Box::new(Fill {
             input: Node::Aggregate(Box::new(aggregate)),
             first: Some(start),
             last: Some(end.saturating_sub(1)),
             bucket,
-            columns: vec![empty],
+            columns: vec![empty.within.map_or(FillWith::Null, FillWith::LinearWithin)],
             make_rows: true,
             empty_groups: true,
-        }))
+        }));
+        if !empty.zero {
+            return filled;
+        }
+        let value = Expr::OrElse { value: Box::new(Expr::Column(0)), other: Scalar::Float(0.0) };
+        Node::Map(Box::new(Map { input: filled, columns: vec![(VALUE.to_owned(), value)], drop_empty: false }))
     }
 }
 
@@ -204,10 +214,22 @@ fn consolidation(group: &Group) -> Function {
     }
 }
 
-fn empty_bucket(group: &Group) -> FillWith {
-    match group.options.get("zero_nulls") {
-        Some(Value::Bool(true)) => FillWith::Value(Scalar::Float(0.0)),
-        _ => FillWith::Null,
+/// What becomes of the buckets that no point of a series is in.
+#[derive(Clone, Copy, Debug)]
+struct Empty {
+    /// Nanoseconds between two values that are joined by a line: ours, `fill`, in the words of a range.
+    within: Option<i64>,
+    /// Those that are still empty are 0.
+    zero: bool,
+}
+
+impl Empty {
+    fn of(group: &Group) -> Self {
+        let fill = group.options.get("fill").and_then(Value::as_str);
+        Self {
+            within: fill.and_then(range::width).filter(|nanos| *nanos > 0),
+            zero: group.options.get("zero_nulls") == Some(&Value::Bool(true)),
+        }
     }
 }
 

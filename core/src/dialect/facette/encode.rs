@@ -52,7 +52,7 @@ enum Next {
 
 impl Answer {
     pub(super) fn new(outline: Outline) -> Self {
-        let Outline { outputs, window, percentiles, options } = outline;
+        let Outline { outputs, window, percentiles, options, .. } = outline;
         let series = outputs.into_iter().map(|head| Series { head, times: Vec::new(), values: Vec::new() }).collect();
         Self { window, series, percentiles, options, json: JsonWriter::new(false), next: Next::Opening }
     }
@@ -184,7 +184,7 @@ fn write_number(value: f64, out: &mut Vec<u8>) {
     write_json_float(if 1.0 + value == 1.0 { 0.0 } else { value }, out);
 }
 
-fn write_object(object: &Object, json: &mut JsonWriter) {
+pub(super) fn write_object(object: &Object, json: &mut JsonWriter) {
     json.begin_object();
     for (key, value) in object {
         json.key(key);
@@ -194,7 +194,7 @@ fn write_object(object: &Object, json: &mut JsonWriter) {
 }
 
 /// JSON as it came. Its depth was limited by the parser.
-fn write_value(value: &Value, json: &mut JsonWriter) {
+pub(super) fn write_value(value: &Value, json: &mut JsonWriter) {
     match value {
         Value::Null => json.null(),
         Value::Bool(value) => json.bool(*value),

@@ -74,7 +74,21 @@ impl Group {
 }
 
 impl Series {
-    fn read(object: Object) -> Result<Self, Mistyped> {
+    /// As it is stored: without options where they are empty.
+    pub(super) fn into_object(self) -> Object {
+        let mut object = Object::new();
+        for (name, text) in
+            [("name", self.name), ("origin", self.origin), ("source", self.source), ("metric", self.metric)]
+        {
+            object.insert(name.to_owned(), Value::String(text));
+        }
+        if let Some(options) = self.options.filter(|options| !options.is_empty()) {
+            object.insert("options".to_owned(), Value::Object(options));
+        }
+        object
+    }
+
+    pub(super) fn read(object: Object) -> Result<Self, Mistyped> {
         let mut members = Members(object);
         Ok(Self {
             name: members.string("name")?,
@@ -129,6 +143,17 @@ impl Members {
         };
         let object = |value| if let Value::Object(object) = value { Ok(object) } else { Err(Mistyped) };
         values.into_iter().map(object).collect()
+    }
+
+    /// An array of texts.
+    pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Mistyped> {
+        let values = match self.take(name) {
+            None => return Ok(None),
+            Some(Value::Array(values)) => values,
+            Some(_) => return Err(Mistyped),
+        };
+        let text = |value| if let Value::String(text) = value { Ok(text) } else { Err(Mistyped) };
+        values.into_iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
     /// RFC 3339; Go's zero time counts as absent.

@@ -4,6 +4,8 @@
 use super::compile::compile;
 use super::encode::Answer;
 use super::error::{self, Error};
+use super::expand::Expander;
+use super::library::Shelf;
 use super::request::Request;
 use crate::dialect::exchange::{Exchange, Head, Turn};
 use crate::dialect::route::Call;
@@ -12,6 +14,7 @@ use crate::limits::{Exceeded, Limits};
 use crate::model::Frame;
 use crate::store::{Snapshot, WriteError, Written};
 use bytes::Bytes;
+use serde_json::Value;
 
 pub(super) fn points(call: Call) -> Box<dyn Exchange> {
     match Points::new(call) {
@@ -20,9 +23,43 @@ pub(super) fn points(call: Call) -> Box<dyn Exchange> {
     }
 }
 
+/// Bytes of the header that names unknown series: the rest is only counted.
+const MAX_NAMES: usize = 2048;
+
+/// `X-Unknown-Series` has the origin, the source and the metric of series that the catalog does not know, as JSON in
+/// ASCII, as many as there is room for; `X-Unknown-Series-Count` says how many there are. Neither is there without any.
+fn unknown_series(unknown: &[[String; 3]]) -> Vec<(String, String)> {
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let mut named = String::from("[");
+    for names in unknown {
+        let text = error::text(&Value::from_iter(names.iter().map(String::as_str)));
+        let mut ascii = String::new();
+        for c in String::from_utf8_lossy(&text).chars() {
+            if c.is_ascii() {
+                ascii.push(c);
+            } else {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| ascii.push_str(&format!("\\u{unit:04x}")));
+            }
+        }
+        if named.len() + ascii.len() > MAX_NAMES {
+            break;
+        }
+        if named.len() > 1 {
+            named.push(',');
+        }
+        named.push_str(&ascii);
+    }
+    named.push(']');
+    vec![("X-Unknown-Series".to_owned(), named), ("X-Unknown-Series-Count".to_owned(), unknown.len().to_string())]
+}
+
 /// A graph being answered.
 struct Points {
     answer: Answer,
+    /// Headers that say which series there are none of.
+    unknown: Vec<(String, String)>,
     limits: Limits,
     /// Raw points so far.
     raw: u64,
@@ -43,11 +80,14 @@ impl Points {
         let snapshot = call.readable();
         let Call { request, config, .. } = call;
         let limits = config.limits.clone();
-        let request = Request::read(&request, &limits)?;
-        let (plan, outline) = compile(request, &snapshot, &limits)?;
+        let shelf = Shelf::new(&snapshot);
+        let mut request = Request::read(&request, &shelf, &limits)?;
+        Expander::new(&snapshot, &shelf, &config).expand(&mut request.graph)?;
+        let (plan, outline) = compile(request, &snapshot, &config)?;
+        let unknown = unknown_series(&outline.unknown);
         let task = QueryTask::new(plan, snapshot, &limits)?;
         let state = State::Gathering(Box::new(task));
-        Ok(Self { answer: Answer::new(outline), limits, raw: 0, stats: QueryStats::default(), state })
+        Ok(Self { answer: Answer::new(outline), unknown, limits, raw: 0, stats: QueryStats::default(), state })
     }
 
     fn gather(&mut self, budget: Budget) -> Result<Option<Turn>, Error> {
@@ -91,7 +131,9 @@ impl Exchange for Points {
                 },
                 State::Gathered => {
                     self.state = State::Sending;
-                    return Turn::Head(Head { status: 200, headers: error::headers(), complete: false });
+                    let mut headers = error::headers();
+                    headers.append(&mut self.unknown);
+                    return Turn::Head(Head { status: 200, headers, complete: false });
                 }
                 State::Sending => {
                     return self.answer.next_chunk().map_or(Turn::Done(self.stats), |bytes| Turn::Chunk(bytes.into()));

@@ -77,6 +77,17 @@ impl Instant {
     }
 }
 
+/// How long a range without a calendar part is; `None` for others, negative ones and what is none.
+pub(super) fn width(range: &str) -> Option<i64> {
+    let Span { negative, amounts: [years, months, days, hours, minutes, seconds] } = Span::parse(range)?;
+    if negative || years != 0 || months != 0 {
+        return None;
+    }
+    let hours = days.checked_mul(24)?.checked_add(hours)?;
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    minutes.checked_mul(60)?.checked_add(seconds)?.checked_mul(NANOS_PER_SEC)
+}
+
 /// A range taken apart: one sign, and how many of each unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {

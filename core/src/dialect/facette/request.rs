@@ -2,17 +2,20 @@
 
 use super::error::Error;
 use super::graph::{Graph, Members, Mistyped, Object};
+use super::library::{Kind, Shelf};
+use super::link;
+use super::query;
 use super::range::Instant;
 use super::template::Attributes;
 use crate::dialect::exchange::ApiRequest;
-use crate::limits::{Exceeded, Limits};
+use crate::limits::Limits;
 use crate::time::Timestamp;
 use serde_json::Value;
 
 /// `sample` when none is given.
 const SAMPLE: i64 = 400;
 /// The range when neither the request nor the graph has one.
-const RANGE: &str = "-1h";
+pub(super) const RANGE: &str = "-1h";
 
 /// A request that may be compiled: a graph with its templates filled in, over a window.
 #[derive(Debug)]
@@ -34,16 +37,8 @@ pub(super) struct Window {
 }
 
 impl Request {
-    pub(super) fn read(request: &ApiRequest, limits: &Limits) -> Result<Self, Error> {
-        let media = request.header("content-type").and_then(|media| media.split(';').next()).unwrap_or_default();
-        if !media.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Error::ContentType);
-        }
-        let (asked, allowed) = (request.body.len() as u64, limits.query_text as u64);
-        if asked > allowed {
-            return Err(Exceeded { limit: "request-text", asked, allowed }.into());
-        }
-        let body = Body::read(&request.body).map_err(|Mistyped| Error::Parameter)?;
+    pub(super) fn read(request: &ApiRequest, shelf: &Shelf, limits: &Limits) -> Result<Self, Error> {
+        let body = Body::read(query::body(request, limits)?).map_err(|Mistyped| Error::Parameter)?;
         let sample = match body.sample {
             0 => SAMPLE,
             sample => sample,
@@ -52,15 +47,13 @@ impl Request {
         if sample > limits.max_sample {
             return Err(Error::Parameter);
         }
-        // No graph is stored, so there is none by any name.
-        if !body.id.is_empty() {
-            return Err(Error::NotFound);
-        }
-        let mut graph = body.graph.ok_or(Error::Parameter)?;
-        if !graph.link.is_empty() {
-            return Err(Error::Reference);
-        }
+        let mut graph = match shelf.id(Kind::Graphs, &body.id) {
+            Some(id) => link::read(shelf.item(Kind::Graphs, id).ok_or(Error::NotFound)?)?,
+            None if body.id.is_empty() => body.graph.ok_or(Error::Parameter)?,
+            None => return Err(Error::NotFound),
+        };
         graph.attributes.extend(body.attributes);
+        let mut graph = link::linked(graph, shelf)?;
         Attributes::new(&graph.attributes, limits).fill_in(&mut graph.options, &mut graph.groups)?;
         let window = body.span.window(graph.options.get("range").and_then(Value::as_str), request.now)?;
         Ok(Self { graph, window, sample, normalize: body.normalize })

@@ -7,6 +7,7 @@ use super::error::Error;
 use super::graph::{Group, Object};
 use crate::limits::{Exceeded, Limits};
 use crate::number::write_template_float;
+use crate::sorted::SortedSet;
 use serde_json::Value;
 
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -42,57 +43,93 @@ impl<'a> Attributes<'a> {
         if !text.contains("{{") {
             return Ok(());
         }
-        let (mut rest, mut trim) = (text.as_str(), false);
         let mut out = String::new();
-        while let Some((plain, action)) = rest.split_once("{{") {
-            let trimming = action.strip_prefix('-').filter(|action| action.starts_with(BLANKS));
-            let plain = if trim { plain.trim_start_matches(BLANKS) } else { plain };
-            out.push_str(if trimming.is_some() { plain.trim_end_matches(BLANKS) } else { plain });
-            // Between the trim mark and a comment there is one blank, which is the mark's.
-            let comment = trimming.map_or(action, |action| &action[1..]).strip_prefix("/*");
-            (rest, trim) = match comment {
-                Some(comment) => skip_comment(comment).ok_or(Error::Template)?,
-                None => self.expand_keys(trimming.unwrap_or(action), &mut out)?,
-            };
-        }
-        out.push_str(if trim { rest.trim_start_matches(BLANKS) } else { rest });
-        self.check(out.len())?;
+        scan(text, &mut |piece| {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Key(name) => {
+                    if let Some(value) = self.values.get(name).filter(|value| !value.is_null()) {
+                        write_value(value, &mut out);
+                    }
+                }
+            }
+            self.check(out.len())
+        })?;
         self.made += out.len();
         *text = out;
         Ok(())
     }
 
-    /// Puts the keys' values for them; gives what follows the action, and whether its blanks are to be trimmed.
-    fn expand_keys<'t>(&self, mut text: &'t str, out: &mut String) -> Result<(&'t str, bool), Error> {
-        let mut keys = 0;
-        loop {
-            let next = text.trim_start_matches(BLANKS);
-            let blanks = next.len() < text.len();
-            let end = match next.strip_prefix("}}") {
-                Some(rest) => Some((rest, false)),
-                None => next.strip_prefix("-}}").filter(|_| blanks).map(|rest| (rest, true)),
-            };
-            if let Some(end) = end {
-                return if keys > 0 { Ok(end) } else { Err(Error::Template) };
-            }
-            let name = next.strip_prefix('.').filter(|_| blanks || keys == 0).ok_or(Error::Template)?;
-            let len = name.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(name.len());
-            let (name, rest) = name.split_at(len);
-            if !name.starts_with(|c: char| c == '_' || c.is_alphabetic()) {
-                return Err(Error::Template);
-            }
-            if let Some(value) = self.values.get(name).filter(|value| !value.is_null()) {
-                write_value(value, out);
-                self.check(out.len())?;
-            }
-            keys += 1;
-            text = rest;
-        }
-    }
-
     fn check(&self, more: usize) -> Result<(), Error> {
         let (asked, allowed) = (self.made.saturating_add(more) as u64, self.allowed as u64);
         if asked > allowed { Err(Exceeded { limit: "template-text", asked, allowed }.into()) } else { Ok(()) }
+    }
+}
+
+/// What a template is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'t> {
+    Text(&'t str),
+    /// Of an attribute, without its dot.
+    Key(&'t str),
+}
+
+/// The keys that a template names, sorted, each once.
+pub(super) fn keys(text: &str) -> Result<Vec<String>, Error> {
+    let mut keys = SortedSet::new();
+    scan(text, &mut |piece| {
+        if let Piece::Key(name) = piece
+            && !keys.contains_key(name)
+        {
+            keys.insert(name.to_owned(), ());
+        }
+        Ok(())
+    })?;
+    Ok(keys.into_iter().map(|(name, ())| name).collect())
+}
+
+/// Takes a template apart, in order.
+fn scan<'t>(text: &'t str, each: &mut dyn FnMut(Piece<'t>) -> Result<(), Error>) -> Result<(), Error> {
+    let (mut rest, mut trim) = (text, false);
+    while let Some((plain, action)) = rest.split_once("{{") {
+        let trimming = action.strip_prefix('-').filter(|action| action.starts_with(BLANKS));
+        let plain = if trim { plain.trim_start_matches(BLANKS) } else { plain };
+        each(Piece::Text(if trimming.is_some() { plain.trim_end_matches(BLANKS) } else { plain }))?;
+        // Between the trim mark and a comment there is one blank, which is the mark's.
+        let comment = trimming.map_or(action, |action| &action[1..]).strip_prefix("/*");
+        (rest, trim) = match comment {
+            Some(comment) => skip_comment(comment).ok_or(Error::Template)?,
+            None => scan_keys(trimming.unwrap_or(action), each)?,
+        };
+    }
+    each(Piece::Text(if trim { rest.trim_start_matches(BLANKS) } else { rest }))
+}
+
+/// Takes the keys of an action, begun already; gives what follows it, and whether its blanks are to be trimmed.
+fn scan_keys<'t>(
+    mut text: &'t str,
+    each: &mut dyn FnMut(Piece<'t>) -> Result<(), Error>,
+) -> Result<(&'t str, bool), Error> {
+    let mut keys = 0;
+    loop {
+        let next = text.trim_start_matches(BLANKS);
+        let blanks = next.len() < text.len();
+        let end = match next.strip_prefix("}}") {
+            Some(rest) => Some((rest, false)),
+            None => next.strip_prefix("-}}").filter(|_| blanks).map(|rest| (rest, true)),
+        };
+        if let Some(end) = end {
+            return if keys > 0 { Ok(end) } else { Err(Error::Template) };
+        }
+        let name = next.strip_prefix('.').filter(|_| blanks || keys == 0).ok_or(Error::Template)?;
+        let len = name.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(name.len());
+        let (name, rest) = name.split_at(len);
+        if !name.starts_with(|c: char| c == '_' || c.is_alphabetic()) {
+            return Err(Error::Template);
+        }
+        each(Piece::Key(name))?;
+        keys += 1;
+        text = rest;
     }
 }
 
@@ -107,7 +144,7 @@ fn skip_comment(text: &str) -> Option<(&str, bool)> {
 }
 
 /// Appends a value as Go prints it.
-fn write_value(value: &Value, out: &mut String) {
+pub(super) fn write_value(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("<nil>"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

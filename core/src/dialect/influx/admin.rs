@@ -30,6 +30,7 @@ pub(super) fn command(statement: &Statement) -> Result<Option<Command>, Statemen
         Statement::DropRetentionPolicy { name, database } => {
             Command::DropPolicy { database: database.clone(), name: name.clone() }
         }
+        Statement::DropShard { id } => Command::DropShard { id: *id },
         _ => return Ok(None),
     }))
 }

@@ -98,6 +98,8 @@ pub(super) enum StatementError {
     /// The same, with what it says of the statement.
     #[error("{0}")]
     Words(String),
+    #[error("shard {0}: fields not supported in WHERE clause during deletion")]
+    FieldInDelete(u64),
     /// Part of the language that is not built.
     #[error("{0} is not supported yet")]
     Unsupported(String),

@@ -1,6 +1,7 @@
 //! InfluxQL into frames rather than text: for hosts that take columns as they are.
 
 use super::ast::Statement;
+use super::authorize;
 use super::error::{RequestError, StatementError};
 use super::params::Params;
 use super::parse;
@@ -132,6 +133,12 @@ impl FrameQuery {
         if let Err(error) = outcome {
             self.refused = Some(StatementError::Write(error));
         }
+    }
+
+    /// Whether somebody may run all statements; the error is InfluxDB's text.
+    pub(super) fn authorize(&self, principal: &Principal) -> Result<(), String> {
+        let allowed = authorize::statements(&self.statements, principal, self.database.as_deref(), &self.snapshot);
+        allowed.map_err(|error| error.to_string())
     }
 
     /// The bytes that the statements' scans cover: see [`needs`]. Statements that fail need none.

@@ -9,7 +9,7 @@ use super::ast::Statement;
 use super::compile::{self, Compiled};
 use super::error::{RequestError, StatementError};
 use super::params::Params;
-use super::{admin, authorize, head, parse, show, users};
+use super::{admin, authorize, delete, head, parse, show, users};
 use crate::auth::{Principal, Vault};
 use crate::catalog::{CatalogError, Command};
 use crate::dialect::exchange::{ApiRequest, Exchange, Head, Turn};
@@ -91,6 +91,10 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
             Some(compiled) => Work::Select(Box::new(compiled)),
             None => Work::nothing(),
         }),
+        Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {
+            let command = delete::delete(statement, context)?;
+            Ok(command.map_or_else(Work::nothing, Work::Command))
+        }
         other => {
             if let Some(command) = admin::command(other)? {
                 return Ok(Work::Command(command));

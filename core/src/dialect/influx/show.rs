@@ -1,6 +1,7 @@
 //! SHOW: answers from the catalog and the index, without reading a point.
 
-mod tags;
+mod shards;
+pub(super) mod tags;
 
 use super::answer::Part;
 use super::ast::{
@@ -32,6 +33,8 @@ pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work,
         }
         Statement::ShowRetentionPolicies { database } => vec![policies(database.as_deref(), context)?],
         Statement::ShowSchema(show) => return schema(show, context),
+        Statement::ShowShards => shards::shards(context),
+        Statement::ShowShardGroups => vec![shards::groups(context)],
         other => return Err(StatementError::Unsupported(kind(other).to_owned())),
     };
     Ok(Work::Parts { parts, apart: false })
@@ -41,21 +44,15 @@ pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work,
 const fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::Explain { .. } => "EXPLAIN",
-        Statement::Delete { .. } => "DELETE",
-        Statement::DropSeries { .. } => "DROP SERIES",
         Statement::KillQuery { .. } => "KILL QUERY",
         Statement::ShowContinuousQueries => "SHOW CONTINUOUS QUERIES",
         Statement::ShowDiagnostics { .. } => "SHOW DIAGNOSTICS",
         Statement::ShowQueries => "SHOW QUERIES",
-        Statement::ShowShardGroups => "SHOW SHARD GROUPS",
-        Statement::ShowShards => "SHOW SHARDS",
         Statement::ShowStats { .. } => "SHOW STATS",
         Statement::ShowSubscriptions => "SHOW SUBSCRIPTIONS",
         Statement::CreateContinuousQuery(_) => "CREATE CONTINUOUS QUERY",
         Statement::CreateSubscription { .. } => "CREATE SUBSCRIPTION",
         Statement::DropContinuousQuery { .. } => "DROP CONTINUOUS QUERY",
-        Statement::DropMeasurement { .. } => "DROP MEASUREMENT",
-        Statement::DropShard { .. } => "DROP SHARD",
         Statement::DropSubscription { .. } => "DROP SUBSCRIPTION",
         _ => "this statement",
     }
@@ -78,7 +75,7 @@ fn policies(database: Option<&str>, context: &Context<'_>) -> Result<Part, State
 }
 
 /// A database by name, else the request's.
-fn find<'a>(name: Option<&str>, context: &Context<'a>) -> Result<&'a Arc<Database>, StatementError> {
+pub(super) fn find<'a>(name: Option<&str>, context: &Context<'a>) -> Result<&'a Arc<Database>, StatementError> {
     let name = name.or(context.database).ok_or(StatementError::DatabaseRequired)?;
     context.snapshot.database(name).ok_or_else(|| StatementError::DatabaseNotFound(name.to_owned()))
 }
@@ -154,11 +151,11 @@ impl<'a> Request<'a> {
     }
 
     /// The series of a measurement that WHERE keeps.
-    fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> impl Iterator<Item = &'b SeriesKey> {
-        index.series().map(|(_, key)| key).filter(|key| match &self.condition {
-            Some(condition) => condition.holds(key),
-            None => true,
-        })
+    fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> Box<dyn Iterator<Item = &'b SeriesKey> + 'b> {
+        match &self.condition {
+            Some(condition) => Box::new(condition.series(index).into_iter().map(|(_, key)| key)),
+            None => Box::new(index.series().map(|(_, key)| key)),
+        }
     }
 
     fn measurements(&self) -> Result<Work, StatementError> {
@@ -322,7 +319,7 @@ impl<'a> KeyTest<'a> {
     }
 }
 
-fn name_match(source: &Source) -> Result<&NameMatch, StatementError> {
+pub(super) fn name_match(source: &Source) -> Result<&NameMatch, StatementError> {
     match source {
         Source::Measurement(Measurement { name, .. }) => Ok(name),
         Source::Subquery(_) => Err(StatementError::Unsupported("a subquery".to_owned())),

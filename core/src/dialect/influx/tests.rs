@@ -110,6 +110,7 @@ impl Server {
                     let write = self.store.write(NOW, &database, policy.as_deref(), *batch);
                     self.settle(write, &mut *exchange);
                 }
+                Turn::Ask(errands) => panic!("nothing outside is needed for this: {errands:?}"),
                 Turn::Command(command) => {
                     let write = self.store.command(NOW, command);
                     self.settle(write, &mut *exchange);
@@ -146,8 +147,11 @@ impl Server {
                     Event::Done(id)
                 }
                 Action::Sync { id, .. } | Action::Truncate { id, .. } => Event::Done(id),
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Run { id, job } => {
+                    Event::JobDone(id, job.run(&mut |_| unreachable!("too few files to compact")))
+                }
+                Action::Rename { .. } => unreachable!("too few files to compact"),
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     if Some(write) == awaited {
                         found = Some(outcome);

@@ -360,7 +360,10 @@ fn filled(fill: &Fill, group: Group) -> Group {
                 FillWith::Previous => previous.and_then(|previous| before[previous].clone()),
                 FillWith::ValueIfAny(_) if before.iter().all(Option::is_none) => None,
                 FillWith::Value(value) | FillWith::ValueIfAny(value) => Some(value.clone()),
-                FillWith::Linear => previous.zip(next).and_then(|(previous, next)| {
+                FillWith::Linear | FillWith::LinearWithin(_) => previous.zip(next).and_then(|(previous, next)| {
+                    if matches!(with, FillWith::LinearWithin(nanos) if out[next].0 - out[previous].0 > *nanos) {
+                        return None;
+                    }
                     let number = |at: usize| match cast(before[at].as_ref()?, FieldType::Float) {
                         Some(Scalar::Float(value)) => Some(value),
                         _ => None,

@@ -10,6 +10,7 @@ use crate::store::blockfile::{BlockFileWriter, FileIndex, FileMeta};
 use crate::store::layout::FileName;
 use crate::store::memtable::{Chunk, FrozenMemtable};
 use crate::store::snapshot::{BlockFile, Database, Policy, Shard, Snapshot};
+use crate::store::tombstone::Deleted;
 use crate::time::TimeRange;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -110,6 +111,7 @@ impl World {
             policies: vec![Arc::new(policy)],
             default_policy: "rp".to_owned(),
             index: index.view(),
+            tombstones: Vec::new(),
         };
         Self { snapshot: Snapshot { databases: Arc::new(vec![Arc::new(database)]), ..Snapshot::default() }, files }
     }
@@ -190,5 +192,14 @@ fn open(bytes: &Bytes, name: &FileName, sequence: u64, find: impl Fn(&[u8]) -> O
     while let Some((slot, key)) = keys.next().unwrap() {
         slots.insert(find(key).unwrap(), slot);
     }
-    BlockFile { name: name.clone(), len: bytes.len() as u64, sequence, hash: 0, index, slots }
+    BlockFile {
+        name: name.clone(),
+        len: bytes.len() as u64,
+        sequence,
+        hash: 0,
+        index,
+        slots: Arc::new(slots),
+        settled: 0,
+        deleted: Deleted::default(),
+    }
 }

@@ -165,8 +165,22 @@ impl FileIndex {
         SeriesKeys { group, next: 0 }
     }
 
+    /// The keys from a slot on.
+    pub fn series_keys_from(&self, slot: u32) -> Result<SeriesKeys<'_>, DecodeError> {
+        let mut keys = self.series_keys();
+        keys.next = slot - slot % GROUP as u32;
+        while keys.next < slot && keys.next()?.is_some() {}
+        Ok(keys)
+    }
+
     /// The slot of a key.
     pub fn find(&self, key: &[u8]) -> Result<Option<u32>, DecodeError> {
+        let (slot, found) = self.seek(key)?;
+        Ok(found.then_some(slot))
+    }
+
+    /// The first slot whose key is not below `key`, and whether it is that key.
+    pub fn seek(&self, key: &[u8]) -> Result<(u32, bool), DecodeError> {
         let series = self.footer.series as usize;
         // The last group whose first key is not above `key`.
         let (mut low, mut high) = (0, series.div_ceil(GROUP));
@@ -176,15 +190,16 @@ impl FileIndex {
             group.next()?;
             if &*group.key <= key { low = middle + 1 } else { high = middle }
         }
-        let Some(number) = low.checked_sub(1) else { return Ok(None) };
+        let Some(number) = low.checked_sub(1) else { return Ok((0, false)) };
         let mut group = self.group(number)?;
-        for slot in number * GROUP..((number + 1) * GROUP).min(series) {
+        let end = ((number + 1) * GROUP).min(series);
+        for slot in number * GROUP..end {
             group.next()?;
-            if &*group.key == key {
-                return Ok(Some(slot as u32));
+            if &*group.key >= key {
+                return Ok((slot as u32, &*group.key == key));
             }
         }
-        Ok(None)
+        Ok((end as u32, false))
     }
 
     /// The blocks of a slot, by time.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 pub(crate) fn run(table: &mut Table) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    if !root.join("wasm/npm/pkg/isopoint_bg.wasm").is_file() {
+    if !root.join("wasm/npm/pkg/full/isopoint_bg.wasm").is_file() {
         table.row("wasm", "not built: cargo xtask wasm", "");
         return;
     }

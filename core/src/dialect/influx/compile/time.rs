@@ -20,7 +20,7 @@ impl Bounds {
         };
     }
 
-    pub(super) fn range(self) -> TimeRange {
+    pub(in crate::dialect::influx) fn range(self) -> TimeRange {
         TimeRange::new(self.min.unwrap_or(TimeRange::ALL.min), self.max.unwrap_or(TimeRange::ALL.max))
     }
 }

@@ -3,13 +3,14 @@
 use super::super::ast::{BinaryOp, Expr};
 use super::super::compile::pattern;
 use super::super::error::StatementError;
-use crate::index::MeasurementIndex;
+use crate::index::{MeasurementIndex, SeriesId};
 use crate::model::SeriesKey;
+use crate::order::sort_by;
 use crate::pattern::Regex;
 
 /// A tag that a series lacks is the empty text.
 #[derive(Debug)]
-pub(super) enum TagCondition {
+pub(in crate::dialect::influx) enum TagCondition {
     And(Vec<Self>),
     Or(Vec<Self>),
     Constant(bool),
@@ -17,7 +18,7 @@ pub(super) enum TagCondition {
 }
 
 #[derive(Debug)]
-pub(super) enum Operand {
+pub(in crate::dialect::influx) enum Operand {
     Text(String),
     Tag(String),
     Pattern(Regex),
@@ -27,7 +28,7 @@ pub(super) enum Operand {
 
 impl TagCondition {
     /// Reads a condition without time.
-    pub(super) fn new(condition: &Expr) -> Result<Self, StatementError> {
+    pub(in crate::dialect::influx) fn new(condition: &Expr) -> Result<Self, StatementError> {
         let invalid = || StatementError::Fixed("invalid tag comparison operator");
         match condition {
             Expr::Paren(inner) => Self::new(inner),
@@ -61,6 +62,30 @@ impl TagCondition {
                 _ => Err(invalid()),
             },
             other => Err(StatementError::Condition(other.to_string())),
+        }
+    }
+
+    /// The series of a measurement for which it holds, by key.
+    pub(in crate::dialect::influx) fn series<'a>(&self, index: &'a MeasurementIndex) -> Vec<(SeriesId, &'a SeriesKey)> {
+        let Some(ids) = self.candidates(index) else {
+            return index.series().filter(|(_, key)| self.holds(key)).collect();
+        };
+        let series = ids.iter().filter_map(|id| Some((*id, index.key(*id)?)));
+        let mut series: Vec<_> = series.filter(|(_, key)| self.holds(key)).collect();
+        sort_by(&mut series, |a, b| a.1.cmp(b.1));
+        series
+    }
+
+    /// A list of series without which it cannot hold, if a tag names one: the shortest.
+    fn candidates<'a>(&self, index: &'a MeasurementIndex) -> Option<&'a [SeriesId]> {
+        match self {
+            Self::And(sides) => {
+                sides.iter().filter_map(|side| side.candidates(index)).min_by_key(|series| series.len())
+            }
+            Self::Compare { key, value: Operand::Text(text), equal: true, .. } if !text.is_empty() => {
+                Some(index.with_tag(key, text))
+            }
+            _ => None,
         }
     }
 

@@ -14,6 +14,8 @@ use isopoint_core::time::Timestamp;
 pub(crate) struct Local {
     store: Store,
     files: SortedMap<FileName, Bytes>,
+    /// The one file that a compaction writes.
+    growing: Vec<u8>,
 }
 
 type Outcome = Result<Written, WriteError>;
@@ -21,14 +23,15 @@ type Outcome = Result<Written, WriteError>;
 impl Local {
     pub(crate) fn new(limits: &Limits) -> Self {
         let config = StoreConfig { limits: limits.clone(), ..StoreConfig::default() };
-        Self { store: Store::new(config), files: SortedMap::new() }
+        Self { store: Store::new(config), files: SortedMap::new(), growing: Vec::new() }
     }
 
     pub(crate) fn create(&mut self, database: &str, now: Timestamp) -> Result<(), Fault> {
         if self.store.snapshot().database(database).is_some() {
             return Ok(());
         }
-        self.command(now, Command::CreateDatabase { name: database.to_owned(), policy: None })?;
+        let write = self.store.command(now, Command::CreateDatabase { name: database.to_owned(), policy: None });
+        self.settle(now, write)?;
         Ok(())
     }
 
@@ -37,9 +40,10 @@ impl Local {
         self.settle(now, write)
     }
 
-    pub(crate) fn command(&mut self, now: Timestamp, command: Command) -> Outcome {
+    /// Always `Some`: a reader has nowhere to put it, see there.
+    pub(crate) fn command(&mut self, now: Timestamp, command: Command) -> Option<Outcome> {
         let write = self.store.command(now, command);
-        self.settle(now, write)
+        Some(self.settle(now, write))
     }
 
     pub(crate) fn snapshot(&mut self) -> Snapshot {
@@ -63,7 +67,15 @@ impl Local {
         self.store.tick(now);
         while let Some(action) = self.store.poll_action() {
             let event = match action {
+                Action::Append { id, file, bytes } if file.is_temporary() => {
+                    self.growing.extend_from_slice(&bytes);
+                    Event::Done(id)
+                }
                 Action::Append { id, .. } | Action::Sync { id, .. } | Action::Truncate { id, .. } => Event::Done(id),
+                Action::Rename { id, to, .. } => {
+                    self.files.insert(to, std::mem::take(&mut self.growing).into());
+                    Event::Done(id)
+                }
                 Action::Put { id, file, bytes } => {
                     if file.as_str().ends_with(".blk") {
                         self.files.insert(file, bytes);
@@ -71,11 +83,16 @@ impl Local {
                     Event::Done(id)
                 }
                 Action::Delete { id, file } => {
+                    if file.is_temporary() {
+                        self.growing.clear();
+                    }
                     self.files.remove(&file);
                     Event::Done(id)
                 }
-                Action::Run { id, job } => Event::JobDone(id, job.run()),
-                Action::Publish { .. } => continue,
+                Action::Run { id, job } => {
+                    Event::JobDone(id, job.run(&mut |range| self.read(range).ok_or_else(|| range.file.to_string())))
+                }
+                Action::Publish { .. } | Action::PublishDelete { .. } => continue,
                 Action::Ack { write, outcome } => {
                     if write == wanted {
                         settled = outcome;
