@@ -4,6 +4,7 @@
 //! [`exchange`] holds the shapes every host speaks: a request, and a conversation that ends in status, headers and a
 //! streamed body.
 
+pub mod datadog;
 pub mod errand;
 pub mod exchange;
 pub mod facette;

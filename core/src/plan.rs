@@ -8,10 +8,15 @@
 
 pub mod explain;
 pub mod expr;
+pub mod pool;
 pub mod walk;
 
 pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Mathematics, Scalar};
+pub use pool::{
+    Along, Band, Each, Expect, Expectation, Follow, Listed, Measure, Merge, Outlying, Pair, PairOp, Pool, Quantile,
+    Rank, Reach, ReachMethod, Smoothing,
+};
 pub use walk::{Analysis, AnalysisMethod, HoltWinters, Reduce, Reducer, Sort, Transform, Transformer, Warmup};
 
 use crate::pattern::Regex;
@@ -41,6 +46,13 @@ pub enum Node {
     Order(Box<Order>),
     Sort(Box<Sort>),
     Limit(Box<Limit>),
+    Merge(Box<Merge>),
+    Pool(Box<Pool>),
+    Quantile(Box<Quantile>),
+    Follow(Box<Follow>),
+    Pair(Box<Pair>),
+    Rank(Box<Rank>),
+    Expect(Box<Expect>),
     /// The groups of every input, in the order of the inputs, which a frame's [`input`](crate::model::Frame::input)
     /// tells apart.
     Union(Vec<Self>),
@@ -104,6 +116,10 @@ pub enum GroupBy {
     Tags(Vec<String>),
     /// By every tag that any series of the scan has.
     AllTags,
+    /// Every group stays by itself, in the order of the input.
+    Each,
+    /// By what the translator knows of the input's groups.
+    Listed(Vec<Listed>),
 }
 
 /// Keeps the rows for which the predicate is true.

@@ -83,6 +83,25 @@ pub(crate) struct Settings {
     /// {"source":["column:host"],"metric":["name","column:*"],"glue":"."}]
     #[arg(long, env = "ISOPOINT_FACETTE_MAPPING", value_name = "JSON")]
     pub facette_mapping: Option<String>,
+    /// Take DogStatsD datagrams here: ADDR:PORT for UDP, or the path of a Unix socket
+    #[arg(long, env = "ISOPOINT_DOGSTATSD", value_name = "ADDR")]
+    pub dogstatsd: Option<String>,
+    /// Seconds over which DogStatsD gathers before it stores [default: 10]
+    #[arg(long, env = "ISOPOINT_DOGSTATSD_INTERVAL", value_name = "SECONDS")]
+    pub dogstatsd_interval: Option<u64>,
+    /// Database of the Datadog API [default: datadog]
+    #[arg(long, env = "ISOPOINT_DATADOG_DATABASE", value_name = "NAME")]
+    pub datadog_database: Option<String>,
+    /// API key that Datadog's clients must send; may be given several times [default: any that is not empty]
+    #[arg(long, env = "ISOPOINT_DATADOG_API_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
+    pub datadog_api_key: Vec<String>,
+    /// Application key that Datadog's clients must send to read; may be given several times [default: any that is not
+    /// empty]
+    #[arg(long, env = "ISOPOINT_DATADOG_APP_KEY", value_name = "KEY", value_delimiter = ',', hide_env_values = true)]
+    pub datadog_app_key: Vec<String>,
+    /// Queries an hour by the Datadog API, 0 for no limit [default: 0]
+    #[arg(long, env = "ISOPOINT_DATADOG_RATE_LIMIT", value_name = "N")]
+    pub datadog_rate_limit: Option<u64>,
 }
 
 /// The settings in force.
@@ -109,6 +128,12 @@ pub(crate) struct Config {
     pub max_select_points: u64,
     pub timeout_secs: u64,
     pub facette_mapping: Mapping,
+    pub dogstatsd: Option<String>,
+    pub dogstatsd_interval_secs: u64,
+    pub datadog_database: String,
+    pub datadog_api_keys: Vec<String>,
+    pub datadog_app_keys: Vec<String>,
+    pub datadog_rate_limit: u64,
 }
 
 /// A text that is not printed.
@@ -201,6 +226,12 @@ impl Settings {
             max_select_points: self.max_select_points.or(other.max_select_points),
             timeout: self.timeout.or(other.timeout),
             facette_mapping: self.facette_mapping.or(other.facette_mapping),
+            dogstatsd: self.dogstatsd.or(other.dogstatsd),
+            dogstatsd_interval: self.dogstatsd_interval.or(other.dogstatsd_interval),
+            datadog_database: self.datadog_database.or(other.datadog_database),
+            datadog_api_key: or_list(self.datadog_api_key, other.datadog_api_key),
+            datadog_app_key: or_list(self.datadog_app_key, other.datadog_app_key),
+            datadog_rate_limit: self.datadog_rate_limit.or(other.datadog_rate_limit),
         }
     }
 
@@ -208,6 +239,11 @@ impl Settings {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
+}
+
+/// The first list, unless it is empty.
+fn or_list(list: Vec<String>, other: Vec<String>) -> Vec<String> {
+    if list.is_empty() { other } else { list }
 }
 
 impl Config {
@@ -245,6 +281,12 @@ impl Config {
                 }
                 None => Mapping::default(),
             },
+            dogstatsd: settings.dogstatsd,
+            dogstatsd_interval_secs: settings.dogstatsd_interval.unwrap_or(10).max(1),
+            datadog_database: settings.datadog_database.unwrap_or_else(|| "datadog".to_owned()),
+            datadog_api_keys: settings.datadog_api_key,
+            datadog_app_keys: settings.datadog_app_key,
+            datadog_rate_limit: settings.datadog_rate_limit.unwrap_or(0),
         })
     }
 }
@@ -283,7 +325,18 @@ impl fmt::Display for Config {
         writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;
         writeln!(f, "max-select-points = {}", self.max_select_points)?;
         writeln!(f, "timeout = {}", self.timeout_secs)?;
-        writeln!(f, "facette-mapping = {:?}", self.facette_mapping.to_string())
+        writeln!(f, "facette-mapping = {:?}", self.facette_mapping.to_string())?;
+        if let Some(address) = &self.dogstatsd {
+            writeln!(f, "dogstatsd = {address:?}")?;
+        }
+        writeln!(f, "dogstatsd-interval = {}", self.dogstatsd_interval_secs)?;
+        writeln!(f, "datadog-database = {:?}", self.datadog_database)?;
+        for (name, keys) in [("datadog-api-key", &self.datadog_api_keys), ("datadog-app-key", &self.datadog_app_keys)] {
+            if !keys.is_empty() {
+                writeln!(f, "# {name} is set")?;
+            }
+        }
+        writeln!(f, "datadog-rate-limit = {}", self.datadog_rate_limit)
     }
 }
 

@@ -1,4 +1,4 @@
-//! gzip, in and out.
+//! Packed bodies: gzip in and out, and what Datadog's Agent and clients send besides.
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -42,6 +42,32 @@ pub(crate) fn unpack(packed: &[u8], limit: u64) -> Result<Vec<u8>, Refusal> {
     }
 }
 
+/// Undoes a content encoding that is known: `deflate` (with zlib's frame or without), `gzip`, `zstd`; `None` for another.
+pub(crate) fn unpack_as(encoding: &str, packed: &[u8], limit: u64) -> Option<Result<Vec<u8>, Refusal>> {
+    Some(match encoding {
+        "gzip" => unpack(packed, limit),
+        "deflate" => match read_all(flate2::read::ZlibDecoder::new(packed), limit) {
+            Err(Refusal::Broken(_)) => read_all(flate2::read::DeflateDecoder::new(packed), limit),
+            whole => whole,
+        },
+        // The name that the Agent's first such version had.
+        "zstd" | "zstd1" => match zstd::stream::read::Decoder::new(packed) {
+            Ok(decoder) => read_all(decoder, limit),
+            Err(_) => Err(Refusal::Broken("zstd: invalid header")),
+        },
+        _ => return None,
+    })
+}
+
+fn read_all(decoder: impl std::io::Read, limit: u64) -> Result<Vec<u8>, Refusal> {
+    let mut plain = Vec::new();
+    match decoder.take(limit.saturating_add(1)).read_to_end(&mut plain) {
+        Ok(_) if plain.len() as u64 > limit => Err(Refusal::TooLarge),
+        Ok(_) => Ok(plain),
+        Err(_) => Err(Refusal::Broken("the body does not unpack")),
+    }
+}
+
 /// Packs chunks as they come; each is flushed, so that a chunked answer arrives chunk by chunk.
 pub(crate) fn pack_stream(mut chunks: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
     let (sender, packed) = mpsc::channel(4);
@@ -67,6 +93,27 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn every_known_packing_is_undone() {
+        let text = b"hello hello hello hello hello".repeat(10);
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
+        zlib.write_all(&text).unwrap();
+        let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
+        raw.write_all(&text).unwrap();
+        let packed = [
+            ("gzip", pack(&text)),
+            ("deflate", zlib.finish().unwrap()),
+            ("deflate", raw.finish().unwrap()),
+            ("zstd", zstd::encode_all(&*text, 3).unwrap()),
+        ];
+        for (encoding, packed) in packed {
+            assert_eq!(unpack_as(encoding, &packed, 1 << 20), Some(Ok(text.clone())), "{encoding}");
+            assert_eq!(unpack_as(encoding, &packed, 10), Some(Err(Refusal::TooLarge)), "{encoding}");
+            assert!(matches!(unpack_as(encoding, b"rubbish!", 99), Some(Err(Refusal::Broken(_)))), "{encoding}");
+        }
+        assert_eq!(unpack_as("br", b"", 9), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::grafana::proxy;
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::metrics::Metrics;
+use crate::rate_limit::{self, RateLimit};
 use crate::sync;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -42,6 +43,8 @@ pub(crate) struct Service {
     pub max_body: u64,
     pub timeout: Duration,
     pub requests: AtomicU64,
+    /// Datadog's, where one is set.
+    pub rate_limit: Option<RateLimit>,
     /// Calls data sources.
     pub caller: Caller,
     pub counters: Arc<Counters>,
@@ -169,6 +172,23 @@ impl Service {
     }
 
     async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
+        let limited = self.rate_limit.as_ref().filter(|_| rate_limit::counts(parts.uri.path()));
+        let verdict = limited.map(|limit| limit.take(clock::now().nanos()));
+        let mut response = match verdict {
+            Some(verdict) if !verdict.allowed => {
+                let request = self.request(&parts.method, &parts.uri, &parts.headers, Bytes::new());
+                let why = "Too many requests".to_owned();
+                self.run(route::refuse_body(request, self.host.snapshot(), &self.api, 429, why), &parts.headers).await
+            }
+            _ => self.answered(parts, body, peer).await,
+        };
+        if let Some(verdict) = verdict {
+            verdict.write(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answered(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
         let head = |body: Bytes| self.request(&parts.method, &parts.uri, &parts.headers, body);
         let body = match self.body(parts.uri.path(), &parts.headers, body).await {
             Ok(body) => body,
@@ -211,17 +231,19 @@ impl Service {
             Ok(Err(error)) => return Err(BodyRefusal::Broken(error.to_string())),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        if headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
-            return Ok(packed);
-        }
+        let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
+        let Some(encoding) = encoding.map(str::to_owned) else { return Ok(packed) };
         // Clients that pack say so of requests without a body too; only where points are due is that an error.
         if packed.is_empty() && !path.ends_with("/write") {
             return Ok(packed);
         }
         let limit = self.max_body.max(gzip::LARGEST_BODY);
-        let unpacked = tokio::task::spawn_blocking(move || gzip::unpack(&packed, limit)).await;
-        match unpacked {
-            Ok(Ok(plain)) => Ok(Bytes::from(plain)),
+        let unpacked = tokio::task::spawn_blocking(move || {
+            // An encoding that is not known is the API's to refuse.
+            gzip::unpack_as(&encoding, &packed, limit).map_or(Ok(packed), |plain| plain.map(Bytes::from))
+        });
+        match unpacked.await {
+            Ok(Ok(plain)) => Ok(plain),
             Ok(Err(gzip::Refusal::TooLarge)) => Err(BodyRefusal::TooLarge),
             Ok(Err(gzip::Refusal::Broken(why))) => Err(BodyRefusal::Broken(why.into())),
             Err(_) => Err(BodyRefusal::Broken("unpacking failed".into())),

@@ -3,6 +3,7 @@
 use crate::cli::Exit;
 use crate::config::Config;
 use crate::continuous;
+use crate::dogstatsd;
 use crate::drive::Driver;
 use crate::facts::{Counters, Facts, Watch};
 use crate::grafana::client::{AddressRule, Caller};
@@ -10,12 +11,14 @@ use crate::grafana::{provisioning, secrets};
 use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
 use crate::metrics::Metrics;
+use crate::rate_limit::RateLimit;
 use crate::self_metrics;
 use crate::vault::HostVault;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use isopoint_core::auth::{User, Users, Vault as _};
+use isopoint_core::dialect::datadog;
 use isopoint_core::dialect::exchange::{ApiConfig, DataSourceConfig};
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
@@ -62,6 +65,18 @@ async fn run(config: Config) -> Exit {
             eprintln!("isopoint: cannot listen on {}: {error}; choose another address with --listen", config.listen);
             return Exit::Failed;
         }
+    };
+    let datagrams = match &config.dogstatsd {
+        None => None,
+        Some(address) => match dogstatsd::Socket::bind(address).await {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                eprintln!(
+                    "isopoint: cannot take DogStatsD on {address}: {error}; choose another address with --dogstatsd"
+                );
+                return Exit::Failed;
+            }
+        },
     };
     let limits = limits(&config);
     let store = StoreConfig {
@@ -122,6 +137,11 @@ async fn run(config: Config) -> Exit {
         limits,
         authentication: config.auth,
         vault: Some(vault),
+        datadog: datadog::Settings {
+            database: config.datadog_database.clone(),
+            api_keys: config.datadog_api_keys.clone(),
+            app_keys: config.datadog_app_keys.clone(),
+        },
         sealer: Some(sealer),
         data_sources,
         facette: config.facette_mapping.clone(),
@@ -142,12 +162,17 @@ async fn run(config: Config) -> Exit {
         max_body: config.max_body_size,
         timeout,
         requests: AtomicU64::new(0),
+        rate_limit: Some(config.datadog_rate_limit).filter(|limit| *limit > 0).map(RateLimit::new),
     });
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
+    let emitted = datagrams.map(|socket| {
+        let every = Duration::from_secs(config.dogstatsd_interval_secs);
+        tokio::spawn(dogstatsd::collect(socket, Arc::clone(&host), config.datadog_database.clone(), every))
+    });
     println!("listening on http://{address}");
     accept(listener, service).await;
     scheduler.abort();
-    if let Some(collector) = collector {
+    for collector in [collector, emitted].into_iter().flatten() {
         collector.abort();
     }
     tracing::info!("flushing");

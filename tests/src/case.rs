@@ -1,9 +1,10 @@
 //! The corpus as data: HTTP-shaped exchanges and what must come of them, whichever API they speak.
 //!
-//! Two formats are read into the one model here: `influx` (a request and what a real InfluxDB answered, or a fixed
-//! expectation) and `facette` (a world, a clock and a contract). Paths are `tests/corpus/<folder>/<file>.json`; a
+//! Three formats are read into the one model here: `influx` (a request and what a real InfluxDB answered, or a fixed
+//! expectation), `facette` (a world, a clock and a contract) and `datadog` (submissions, a query, part of its answer). Paths are `tests/corpus/<folder>/<file>.json`; a
 //! suite is one file.
 
+mod datadog;
 mod facette;
 mod influx;
 mod jwt;
@@ -120,6 +121,12 @@ pub struct Fixed {
 #[derive(Clone, Debug)]
 pub enum FixedBody {
     Json(Vec<Value>),
+    /// By the rules of the Datadog cases.
+    Datadog {
+        body: Value,
+        /// Numbers may differ by so much of themselves.
+        tolerance: f64,
+    },
     Text(String),
     /// Nothing but white space.
     Empty,
@@ -252,13 +259,16 @@ pub fn suites() -> Vec<Suite> {
 /// Every suite as its file has it.
 pub fn unrecorded_suites() -> Vec<Suite> {
     let mut suites = Vec::new();
-    for folder in ["facette", "influx", "influx-1.8"] {
+    for folder in ["datadog", "facette", "influx", "influx-1.8"] {
         for file in files(&corpus().join(folder)) {
             let name = format!("{folder}/{}", file.file_stem().expect("it ends in .json").to_string_lossy());
             let text = fs::read_to_string(&file).expect("the file was listed");
             let document = Value::parse(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
-            let suite =
-                if folder == "facette" { facette::read(&name, &document) } else { influx::read(&name, &document) };
+            let suite = match folder {
+                "datadog" => datadog::read(&name, &document),
+                "facette" => facette::read(&name, &document),
+                _ => influx::read(&name, &document),
+            };
             suites.push(suite.unwrap_or_else(|why| panic!("{name}: {why}")));
         }
     }
@@ -324,6 +334,7 @@ mod tests {
             suites.iter().filter(|suite| suite.name.starts_with(folder)).map(|suite| suite.cases.len()).sum()
         };
         assert_eq!((count("facette/"), count("influx/"), count("influx-1.8/")), (99, 690, 48));
+        assert_eq!(count("datadog/"), 136);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! and `3.0` does not stand for `3`. CSV goes cell by cell, MessagePack is decoded, anything else is compared as text.
 
 mod body;
+mod datadog;
 mod value;
 
 use crate::answer::Answer;
@@ -161,6 +162,10 @@ impl Rules {
             Some(FixedBody::Json(documents)) => {
                 let documents = documents.iter().map(|document| self.arranged(document.clone())).collect();
                 self.same_body(Kind::Json, &Value::List(documents), got)
+            }
+            Some(FixedBody::Datadog { body, tolerance }) => {
+                let got = Value::parse(&unpacked(got)?.text())?;
+                datadog::difference(body, &got, *tolerance).map_or(Ok(()), Err)
             }
             Some(FixedBody::Text(text)) => self.same_body(Kind::Text, &Value::Text(text.clone()), got),
         }

@@ -4,6 +4,7 @@
 //! done: it reads byte ranges when asked, submits writes and commands to its store and reports how they went, and sends
 //! the head and the chunks on. So status codes, headers and error bodies are the engine's, over a socket and in a page.
 
+use super::datadog;
 use super::errand::{Errand, ErrandError, Told};
 use super::facette::Mapping;
 use super::running::RunningQueries;
@@ -49,6 +50,7 @@ pub struct ApiConfig {
     pub limits: Limits,
     /// What InfluxDB's clients are told. They compare it: it begins with `1.8`.
     pub influx_version: String,
+    pub datadog: datadog::Settings,
     /// How Facette's names stand for series.
     pub facette: Mapping,
     /// Callers must say who they are. Otherwise everybody may do everything, and credentials are not looked at.
@@ -123,6 +125,7 @@ impl Default for ApiConfig {
         Self {
             limits: Limits::default(),
             influx_version: "1.8.10-isopoint".to_owned(),
+            datadog: datadog::Settings::default(),
             sealer: None,
             data_sources: DataSourceConfig::default(),
             facette: Mapping::default(),

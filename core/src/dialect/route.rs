@@ -17,7 +17,7 @@
 
 use super::errand::{ErrandError, Told};
 use super::exchange::{ApiConfig, ApiRequest, Exchange, Turn};
-use super::{facette, grafana, influx};
+use super::{datadog, facette, grafana, influx};
 use crate::auth::{self, Credentials, LoginError, Principal, Rights, Users};
 use crate::exec::Budget;
 use crate::store::{Snapshot, WriteError, Written};
@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Every API. A path that none of them knows is refused by the first.
-pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &grafana::SURFACE];
+pub static SURFACES: &[&Surface] = &[&influx::SURFACE, &facette::SURFACE, &grafana::SURFACE, &datadog::SURFACE];
 
 /// The paths of one API.
 #[derive(Debug)]

@@ -3,19 +3,26 @@
 use super::absent::AbsentSource;
 use super::aggregate::AggregateSource;
 use super::cursor::Source;
+use super::expect;
 use super::fill::{self, FillSource};
+use super::follow;
 use super::gaps::GapsSource;
 use super::group::{GroupSource, Grouping};
 use super::join::JoinSource;
 use super::limit::{LimitSource, Page};
 use super::map::{FilterSource, MapSource};
+use super::merged;
+use super::pair;
+use super::pool;
+use super::quantile::QuantileSource;
+use super::rank;
 use super::sample::SampleSource;
 use super::scan::ScanSource;
 use super::task::QueryError;
 use super::union::UnionSource;
 use super::walk::WalkSource;
 use crate::limits::Limits;
-use crate::plan::{Bucket, Node};
+use crate::plan::{Bucket, Node, Pair, Pool, Rank};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
@@ -120,6 +127,13 @@ impl Builder<'_> {
                 }
                 Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
             }
+            Node::Merge(_)
+            | Node::Pool(_)
+            | Node::Quantile(_)
+            | Node::Follow(_)
+            | Node::Pair(_)
+            | Node::Rank(_)
+            | Node::Expect(_) => self.pooled(node)?,
             Node::Union(inputs) => {
                 let mut sources = Vec::with_capacity(inputs.len());
                 for node in inputs {
@@ -127,6 +141,39 @@ impl Builder<'_> {
                 }
                 Arc::new(UnionSource::new(sources, reversed))
             }
+        })
+    }
+}
+
+impl Builder<'_> {
+    /// The nodes that need all groups of their input. Their groups keep their order, whoever wants them reversed.
+    fn pooled(&mut self, node: Node) -> Result<Arc<dyn Source>, QueryError> {
+        Ok(match node {
+            Node::Merge(node) => merged::source(self.node(node.input, false)?, node.groups),
+            Node::Pool(node) => {
+                let Pool { input, groups, first, last, reach, change, function, every_row } = *node;
+                pool::source(
+                    self.node(input, false)?,
+                    groups,
+                    pool::Work { first, last, reach, change, function, every_row },
+                )
+            }
+            Node::Quantile(node) => {
+                let input = self.node(node.input, false)?;
+                Arc::new(QuantileSource::new(input, &node.by, node.bucket, node.parts))
+            }
+            Node::Follow(node) => follow::source(self.node(node.input, false)?, node.along),
+            Node::Pair(node) => {
+                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero } = *node;
+                let (left, right) = (self.node(left, false)?, self.node(right, false)?);
+                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero])
+            }
+            Node::Rank(node) => {
+                let Rank { input, measure, count, greatest, width_secs } = *node;
+                rank::source(self.node(input, false)?, rank::Work { measure, count, greatest, width_secs })
+            }
+            Node::Expect(node) => expect::source(self.node(node.input, false)?, node.method, node.from),
+            node => self.node(node, false)?,
         })
     }
 }
@@ -158,5 +205,13 @@ fn descending(node: &Node) -> bool {
         Node::Order(order) => descending(&order.input),
         Node::Limit(limit) => descending(&limit.input),
         Node::Union(inputs) | Node::Join(inputs) => inputs.first().is_some_and(descending),
+        // Made for ascending rows only.
+        Node::Merge(_)
+        | Node::Pool(_)
+        | Node::Quantile(_)
+        | Node::Follow(_)
+        | Node::Pair(_)
+        | Node::Rank(_)
+        | Node::Expect(_) => false,
     }
 }

@@ -5,7 +5,7 @@ use super::first_rows::FirstRows;
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::order::sort_dedup;
-use crate::plan::GroupBy;
+use crate::plan::{GroupBy, Listed};
 use crate::sorted::SortedMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -25,6 +25,7 @@ pub(super) struct Grouping {
 impl Grouping {
     pub(super) fn new(input: &dyn Source, by: &GroupBy, reversed: bool) -> Self {
         let mut tag_keys = match by {
+            GroupBy::Each | GroupBy::Listed(_) => return Self::listed(input, by),
             GroupBy::Nothing => Vec::new(),
             GroupBy::Tags(keys) => keys.clone(),
             GroupBy::AllTags => input.tag_keys(),
@@ -48,6 +49,28 @@ impl Grouping {
         }
         Self { groups, members, tag_keys }
     }
+
+    /// Groups that are said one by one, in their order.
+    fn listed(input: &dyn Source, by: &GroupBy) -> Self {
+        let headers = input.groups();
+        let (groups, members) = match by {
+            GroupBy::Listed(listed) => listed_groups(headers, listed),
+            _ => (headers.to_vec(), (0..headers.len() as u32).map(|at| vec![at]).collect()),
+        };
+        Self { groups, members, tag_keys: input.tag_keys() }
+    }
+}
+
+/// The headers of listed groups, and their members. A group without members has the columns of the first group.
+pub(super) fn listed_groups(headers: &[Header], listed: &[Listed]) -> (Vec<Header>, Vec<Vec<u32>>) {
+    let (mut groups, mut members) = (Vec::with_capacity(listed.len()), Vec::with_capacity(listed.len()));
+    for group in listed {
+        let there: Vec<u32> = group.members.iter().copied().filter(|at| (*at as usize) < headers.len()).collect();
+        let Some(first) = headers.get(there.first().map_or(0, |at| *at as usize)) else { continue };
+        groups.push(Header { tags: Tags::Named(group.tags.clone()), ..first.clone() });
+        members.push(there);
+    }
+    (groups, members)
 }
 
 pub(super) struct GroupSource {

@@ -39,6 +39,16 @@ fn collect(node: &Node, snapshot: &Snapshot, limits: &Limits, needed: &mut Vec<B
         Node::Sample(node) => &node.input,
         Node::Order(node) => &node.input,
         Node::Limit(node) => &node.input,
+        Node::Merge(node) => &node.input,
+        Node::Pool(node) => &node.input,
+        Node::Quantile(node) => &node.input,
+        Node::Follow(node) => &node.input,
+        Node::Pair(node) => {
+            collect(&node.left, snapshot, limits, needed)?;
+            &node.right
+        }
+        Node::Rank(node) => &node.input,
+        Node::Expect(node) => &node.input,
     };
     collect(input, snapshot, limits, needed)
 }

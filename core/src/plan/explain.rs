@@ -7,6 +7,8 @@ use crate::model::SeriesKey;
 use crate::time::{Timestamp, write_rfc3339};
 use std::fmt::{self, Write as _};
 
+mod pool;
+
 /// Ends every line with a line feed.
 pub fn explain(plan: &Node) -> String {
     let mut out = String::new();
@@ -47,6 +49,7 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
         }
         Node::Limit(limit) => write_limit(limit, out)?,
         Node::Union(_) => out.push_str("union"),
+        node => pool::write(node, out)?,
     }
     out.push('\n');
     let mut below = |input: &Node| write_node(input, depth + 1, out);
@@ -66,6 +69,13 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
         Node::Order(order) => below(&order.input),
         Node::Limit(limit) => below(&limit.input),
         Node::Union(inputs) | Node::Join(inputs) => inputs.iter().try_for_each(below),
+        Node::Merge(merge) => below(&merge.input),
+        Node::Pool(pool) => below(&pool.input),
+        Node::Quantile(quantile) => below(&quantile.input),
+        Node::Follow(follow) => below(&follow.input),
+        Node::Pair(pair) => below(&pair.left).and_then(|()| below(&pair.right)),
+        Node::Rank(rank) => below(&rank.input),
+        Node::Expect(expect) => below(&expect.input),
     }
 }
 
@@ -188,6 +198,8 @@ impl fmt::Display for By<'_> {
         match self.0 {
             GroupBy::Nothing => f.write_str("nothing"),
             GroupBy::AllTags => f.write_str("all tags"),
+            GroupBy::Each => f.write_str("each"),
+            GroupBy::Listed(groups) => f.write_str(&pool::listed(groups)),
             GroupBy::Tags(keys) => f.write_str(&list(keys.iter().map(|key| format!("{key:?}")))),
         }
     }

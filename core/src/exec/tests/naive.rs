@@ -92,7 +92,16 @@ impl Naive<'_> {
                 let sides = inputs.iter().map(|input| (self.node(input), descending(input))).collect();
                 walk::joined(sides)
             }
-            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) => unreachable!("compared by hand"),
+            Node::Absent(_)
+            | Node::DropGaps(_)
+            | Node::Sample(_)
+            | Node::Merge(_)
+            | Node::Pool(_)
+            | Node::Quantile(_)
+            | Node::Follow(_)
+            | Node::Pair(_)
+            | Node::Rank(_)
+            | Node::Expect(_) => unreachable!("compared by hand"),
         }
     }
 
@@ -214,6 +223,7 @@ fn join(groups: Vec<Group>, by: &GroupBy, all: &[String], descending: bool) -> V
         GroupBy::Nothing => Vec::new(),
         GroupBy::Tags(keys) => keys.clone(),
         GroupBy::AllTags => all.to_vec(),
+        GroupBy::Each | GroupBy::Listed(_) => panic!("the plain executor is not given these"),
     };
     keys.sort();
     let mut joined: BTreeMap<(String, Vec<(String, String)>), Group> = BTreeMap::new();

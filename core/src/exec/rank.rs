@@ -1,0 +1,78 @@
+//! The groups with the greatest or least measures.
+
+use super::cursor::{ColumnDef, Header, Source};
+use super::exact_sum::ExactSum;
+use super::table::Table;
+use super::tables::{self, TablesSource, float_column};
+use crate::model::Column;
+use crate::model::column::Values;
+use crate::order;
+use crate::plan::Measure;
+use crate::value::FieldType;
+use std::sync::Arc;
+
+/// A `Rank` without its input.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    pub(super) measure: Measure,
+    pub(super) count: usize,
+    pub(super) greatest: bool,
+    pub(super) width_secs: f64,
+}
+
+pub(super) fn source(input: Arc<dyn Source>, work: Work) -> Arc<dyn Source> {
+    let rank = ColumnDef { name: "rank".to_owned(), field_type: FieldType::Integer };
+    let columns = |header: &Header| {
+        let name = header.columns.first().map_or("value", |column| column.name.as_str());
+        Header { columns: Arc::from([float_column(name), rank.clone()]), ..header.clone() }
+    };
+    let groups = input.groups().iter().map(columns).collect();
+    Arc::new(TablesSource::new(vec![input], groups, Box::new(work)))
+}
+
+impl tables::Work for Work {
+    fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
+        let tables = inputs.into_iter().next().unwrap_or_default();
+        let values: Vec<Vec<f64>> = tables.iter().map(tables::first).collect();
+        let measured = |(at, values): (usize, &Vec<f64>)| Some((self.measured(values)?, at));
+        let mut ranked: Vec<(f64, usize)> = values.iter().enumerate().filter_map(measured).collect();
+        // Stable, so that of equal ones the earlier stays the first.
+        order::sort_by(&mut ranked, |(a, _), (b, _)| if self.greatest { b.total_cmp(a) } else { a.total_cmp(b) });
+        ranked.truncate(self.count);
+        let mut rank_of: Vec<Option<usize>> = vec![None; tables.len()];
+        for (rank, (_, at)) in ranked.iter().enumerate() {
+            rank_of[*at] = Some(rank);
+        }
+        let keep = |((table, values), rank): ((Table, Vec<f64>), Option<usize>)| match rank {
+            None => Table::default(),
+            Some(rank) => {
+                let rank = Column { values: Values::Integer(vec![rank as i64; table.len()]), present: None };
+                Table { times: table.times, columns: vec![tables::column(values), rank] }
+            }
+        };
+        tables.into_iter().zip(values).zip(rank_of).map(keep).collect()
+    }
+}
+
+impl Work {
+    /// `None` without any value.
+    fn measured(&self, values: &[f64]) -> Option<f64> {
+        let there = || values.iter().copied().filter(|value| !value.is_nan());
+        let count = there().count();
+        let sum = |value: &dyn Fn(f64) -> f64| {
+            let mut sum = ExactSum::ZERO;
+            there().for_each(|own| sum.add(value(own)));
+            sum.round()
+        };
+        let last = there().next_back()?;
+        Some(match self.measure {
+            Measure::Mean => sum(&|value| value) / count as f64,
+            Measure::Sum => sum(&|value| value),
+            Measure::Min => there().fold(f64::INFINITY, f64::min),
+            Measure::Max => there().fold(f64::NEG_INFINITY, f64::max),
+            Measure::Last => last,
+            Measure::Norm => sum(&|value| value * value).sqrt(),
+            Measure::Area => sum(&|value| value) * self.width_secs,
+        })
+    }
+}
