@@ -28,7 +28,8 @@ test("a continuous query writes a bucket a second", async (t) => {
   if (into[0].error?.includes("not supported")) return t.skip(into[0].error);
   await server.query("CREATE CONTINUOUS QUERY q ON cq BEGIN SELECT max(v) INTO peak FROM m GROUP BY time(1s), k END");
   const rows = await eventually(async () => {
-    await write("cq", `m,k=a v=7\nm,k=a v=5`);
+    const now = BigInt(Date.now()) * 1_000_000n;
+    await write("cq", `m,k=a v=7 ${now}\nm,k=a v=5 ${now + 1n}`);
     const { results } = await server.query("SELECT max, k FROM peak", { db: "cq" });
     return results[0].series?.[0].values;
   });

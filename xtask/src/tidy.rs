@@ -41,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "store::block",
             "store::memtable::Chunk",
             "store::snapshot",
+            "store::tombstone",
         ],
     ),
     ("sync", &["catalog", "codec", "index", "model", "plan", "store"]),
@@ -55,6 +56,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const ONE_DIALECT: &[&str] = &[
     "auth",
     "catalog",
+    // Documents of a dialect's own are laid out by it.
+    "codec",
     "exec",
     "index",
     "model",

@@ -57,7 +57,8 @@ impl Core {
         self.requests += 1;
         let request_id = format!("00000000-0000-1000-8000-{:012x}", self.requests);
         let mut entropy = [0; 32];
-        entropy[..8].copy_from_slice(&self.requests.to_be_bytes());
+        // As a page's engine counts, which begins anew with every case.
+        entropy[..8].copy_from_slice(&(self.requests - 1).to_be_bytes());
         let request = api_request(request, now, request_id, entropy);
         let mut exchange = route::open(request, self.host.snapshot(), &self.config);
         let mut answer = Answer::default();
@@ -116,6 +117,7 @@ impl Engine for Core {
     }
 
     fn empty(&mut self) -> Result<(), String> {
+        self.requests = 0;
         self.host = MemHost::default();
         Ok(())
     }
