@@ -15,7 +15,7 @@ pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Mathematics, Scalar};
 pub use pool::{
     Along, Band, Each, Expect, Expectation, Follow, Listed, Measure, Merge, Outlying, Pair, PairOp, Pool, Quantile,
-    Rank, Reach, ReachMethod, Smoothing,
+    Rank, Reach, ReachMethod, Smoothing, UNTIL,
 };
 pub use walk::{Analysis, AnalysisMethod, HoltWinters, Reduce, Reducer, Sort, Transform, Transformer, Warmup};
 

@@ -164,9 +164,9 @@ impl Builder<'_> {
             }
             Node::Follow(node) => follow::source(self.node(node.input, false)?, node.along),
             Node::Pair(node) => {
-                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero } = *node;
+                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero, ends } = *node;
                 let (left, right) = (self.node(left, false)?, self.node(right, false)?);
-                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero])
+                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero], ends)
             }
             Node::Rank(node) => {
                 let Rank { input, measure, count, greatest, width_secs } = *node;
