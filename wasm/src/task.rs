@@ -96,6 +96,7 @@ impl Work for FrameQuery {
                 Told::Nobody
             }
             FrameTurn::Yield => yielded(),
+            FrameTurn::Beyond => Told::Beyond,
             FrameTurn::Done(stats) => done(&stats),
         }
     }

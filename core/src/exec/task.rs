@@ -7,6 +7,7 @@ use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, Vie
 use super::fold::count_present;
 use super::scan::ScanSource;
 use super::table;
+use crate::extent::FULL;
 use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
 use crate::model::frame::FrameColumn;
@@ -81,6 +82,9 @@ pub enum QueryError {
     /// A function met a column whose type it does not take.
     #[error("{function} does not take {field_type} values")]
     Argument { function: &'static str, field_type: crate::value::FieldType },
+    /// Only of an engine that is not [`FULL`](crate::extent::FULL): the full one can do it.
+    #[error("this takes the full engine")]
+    Beyond,
     /// The host's words for a read that failed.
     #[error("{0}")]
     Host(String),
@@ -115,7 +119,7 @@ impl QueryTask {
             opened: 0,
             cursors: VecDeque::new(),
             ahead: 1,
-            counting: (built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
+            counting: (FULL && built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
             held: None,
             cx: Context {
                 limits: limits.clone(),

@@ -24,6 +24,8 @@ use super::ast::{Expr, Field, Fill, Select, Source};
 use super::error::StatementError;
 use super::into::Into;
 use super::query::Context;
+use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::order::sort_dedup;
 use crate::plan::{self, GroupBy, Node, Scalar};
 use crate::time::Zone;
@@ -54,18 +56,26 @@ pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Co
     precheck(select, context, None)?;
     let Some(made) = prepare(select, context, None)? else { return Ok(None) };
     let into = match &select.target {
-        Some(target) => {
+        Some(target) if FULL => {
             let into = Into::new(target, made.tag_columns, context).ok_or(StatementError::DatabaseRequired)?;
             Some(Box::new(into))
         }
-        None => None,
+        _ => None,
     };
     Ok(Some(Compiled { plan: made.plan, columns: made.names, zone: zone(select).map(Arc::new), into, analyze: false }))
 }
 
 /// That of `tz('…')`, unless it is UTC. The parser refused those that do not exist.
 fn zone(select: &Select) -> Option<Zone> {
+    if !FULL {
+        return None;
+    }
     select.zone.as_deref().filter(|name| !matches!(*name, "" | "UTC")).and_then(Zone::named)
+}
+
+/// An expression in a message. An engine that is not [`FULL`] has no messages.
+fn shown(expr: &Expr) -> String {
+    if FULL { expr.to_string() } else { String::new() }
 }
 
 /// What a query takes over from the one around it.
@@ -138,6 +148,9 @@ fn precheck(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) ->
         Outer { bounds: outline.bounds, interval: outline.interval, tags: &[], descending: outline.descending };
     for source in &select.sources {
         if let Source::Subquery(inner) = source {
+            if !FULL {
+                return Err(QueryError::Beyond.into());
+            }
             precheck(inner, context, Some(within))?;
         }
     }
@@ -173,7 +186,7 @@ fn prepare(
         Compiler { select, context, schema, condition, fields, names, tags, bounds, interval, zone, fill, descending };
     let raw = shape.calls == 0;
     let mut rows = if raw { compiler.raw()? } else { compiler.aggregated()? };
-    if let Some(sort) = &select.sort {
+    if let Some(sort) = select.sort.as_ref().filter(|_| FULL) {
         let column = compiler.names.iter().skip(1).position(|name| *name == sort.column);
         let column = column.ok_or_else(|| StatementError::Words(format!("no column {} to order by", sort.column)))?;
         let descending = sort.descending;

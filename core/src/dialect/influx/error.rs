@@ -234,7 +234,9 @@ fn query_error(error: &QueryError) -> String {
         QueryError::DatabaseNotFound(name) => format!("database not found: {name}"),
         QueryError::PolicyNotFound(name) => format!("retention policy not found: {name}"),
         QueryError::Limit(exceeded) => limit(exceeded),
-        QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Host(_) => error.to_string(),
+        QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Beyond | QueryError::Host(_) => {
+            error.to_string()
+        },
     }
 }
 

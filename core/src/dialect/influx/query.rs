@@ -103,14 +103,18 @@ impl Work {
     }
 }
 
+/// A SELECT that writes nothing.
+pub(super) fn plain(select: &Select, context: &Context<'_>) -> Result<Work, StatementError> {
+    let compiled = compile::select(select, context)?;
+    Ok(compiled.map_or_else(Work::nothing, |compiled| Work::Select(Box::new(compiled))))
+}
+
 pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
     match statement {
+        Statement::Select(select) if select.target.is_none() => plain(select, context),
         Statement::Select(select) => Ok(match compile::select(select, context)? {
             Some(compiled) => Work::Select(Box::new(compiled)),
-            None => {
-                let parts = if select.target.is_some() { vec![written(0)] } else { Vec::new() };
-                Work::Parts { parts, apart: false }
-            }
+            None => Work::Parts { parts: vec![written(0)], apart: false },
         }),
         Statement::Explain { select, analyze } => explain(select, *analyze, context),
         Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {

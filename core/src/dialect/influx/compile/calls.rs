@@ -5,6 +5,8 @@ use super::super::error::StatementError;
 use super::expr::Columns;
 use super::schema::Kind;
 use super::{Bounds, Compiler, Interval};
+use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, FillWith, Function, HoltWinters, Mathematics};
 use crate::plan::{Node, Reducer, ReportedTime, Scalar, Transformer, Warmup};
 use crate::time::NANOS_PER_SEC;
@@ -20,6 +22,8 @@ enum Kernel {
     Reduce(Reducer),
     /// Along the rows. The argument may be a call.
     Transform(Transformer),
+    /// A function of the full engine's. The check has refused it already.
+    Beyond,
 }
 
 /// Whether the one point it chooses gives a row its time.
@@ -35,6 +39,7 @@ pub(super) fn result(call: &Call, argument: FieldType) -> Result<FieldType, &'st
         Kernel::Spread => Err("spread"),
         Kernel::Reduce(reducer) => reducer.result(argument).ok_or_else(|| reducer.name()),
         Kernel::Transform(transformer) => transformer.result(argument).ok_or_else(|| transformer.name()),
+        Kernel::Beyond => Err(""),
     }
 }
 
@@ -53,7 +58,7 @@ fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
     let name = call.name.as_str();
     let distinct = matches!(call.args.first(), Some(Expr::Call(_) | Expr::Distinct(_)));
     match name {
-        "count" if distinct => Kernel::Reduce(Reducer::CountDistinct),
+        "count" if FULL && distinct => Kernel::Reduce(Reducer::CountDistinct),
         "count" => Kernel::Fold(Function::Count),
         "sum" => Kernel::Fold(Function::Sum),
         "mean" => Kernel::Fold(Function::Mean),
@@ -62,6 +67,7 @@ fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
         "first" => Kernel::Fold(Function::First),
         "last" => Kernel::Fold(Function::Last),
         "spread" => Kernel::Spread,
+        _ if !FULL => Kernel::Beyond,
         "median" => Kernel::Reduce(Reducer::Median),
         "mode" => Kernel::Reduce(Reducer::Mode),
         "stddev" => Kernel::Reduce(Reducer::Stddev),
@@ -333,6 +339,8 @@ impl Compiler<'_> {
                 let found = self.fold(&[call], carried, bounds, lone)?;
                 Ok(found.and_then(|(node, results)| Some(Branch { node, result: results.first().copied()?? })))
             }
+            Kernel::Beyond => Err(QueryError::Beyond.into()),
+            _ if !FULL => Err(QueryError::Beyond.into()),
             Kernel::Reduce(_) => self.reduce(call, carried, bounds, lone),
             Kernel::Transform(transformer) => self.transform(call, transformer, bounds),
         }

@@ -3,6 +3,7 @@
 use super::super::ast::{self, BinaryOp as Op, Cast, Chain, Expr};
 use super::super::error::StatementError;
 use super::schema::{Kind, Schema};
+use super::shown;
 use super::time::is_time;
 use crate::pattern::Regex;
 use crate::plan::{self, BinaryOp, Mathematics, Scalar, ScanField};
@@ -204,7 +205,7 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
         Expr::Call(call) if call.name == "now" => {
             Ok(Operand { expr: absent(), kind: OperandKind::Typed(FieldType::Boolean) })
         }
-        Expr::Call(_) => Err(StatementError::CallInCondition(expr.to_string())),
+        Expr::Call(_) => Err(StatementError::CallInCondition(shown(expr))),
         other => {
             let scalar = literal(other).unwrap_or(Scalar::Boolean(false));
             let kind = OperandKind::Typed(scalar.field_type());

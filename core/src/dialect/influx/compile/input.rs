@@ -5,6 +5,7 @@ use super::super::error::StatementError;
 use super::expr::{Columns, absent, predicate};
 use super::fields::Type;
 use super::{Bounds, Compiler, Outer, Prepared, prepare};
+use crate::extent::FULL;
 use crate::plan::{self, Filter, Map, Measurements, Node};
 use crate::value::FieldType;
 
@@ -38,7 +39,7 @@ impl Compiler<'_> {
             })));
         }
         let outer = Outer { bounds, interval: self.interval, tags: &self.tags, descending: self.descending };
-        for inner in self.schema.subqueries.iter().filter(|_| fields || tags > 0) {
+        for inner in self.schema.subqueries.iter().filter(|_| FULL && (fields || tags > 0)) {
             let Some(made) = prepare(inner, self.context, Some(outer))? else { continue };
             let mut node = adapted(made, &columns);
             if let Some(predicate) = &condition {

@@ -2,6 +2,7 @@
 
 use super::{Kind, ParseError, Parser, Result, limit};
 use crate::dialect::influx::ast::{BinaryOp, Call, Cast, Chain, Expr, Regex, WildcardOf, quoted_path};
+use crate::extent::FULL;
 use crate::number::parse_f64;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
@@ -242,6 +243,9 @@ impl Parser<'_> {
             }
         }
         if path.len() > 3 {
+            if !FULL {
+                return Err(ParseError::beyond());
+            }
             let text = ["too many segments in ", &quoted_path(&path)].concat();
             return Err(ParseError::at(text, Default::default()));
         }
