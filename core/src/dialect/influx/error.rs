@@ -236,7 +236,7 @@ fn query_error(error: &QueryError) -> String {
         QueryError::Limit(exceeded) => limit(exceeded),
         QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Beyond | QueryError::Host(_) => {
             error.to_string()
-        },
+        }
     }
 }
 

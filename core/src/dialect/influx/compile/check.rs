@@ -125,7 +125,7 @@ pub(super) fn is_constant(expr: &Expr) -> bool {
         Expr::Paren(inner) => is_constant(inner),
         Expr::Chain(chain) => is_constant(&chain.first) && chain.rest.iter().all(|(_, right)| is_constant(right)),
         Expr::Call(call) => {
-            Mathematics::from_name(&call.name).is_some_and(|function| function.arguments() == call.args.len())
+            FULL && Mathematics::from_name(&call.name).is_some_and(|function| function.arguments() == call.args.len())
                 && call.args.iter().all(is_constant)
         }
         Expr::String(_)
@@ -177,6 +177,9 @@ fn count(call: &Call, least: usize, most: Option<usize>) -> Result<()> {
 fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
     let name = call.name.as_str();
     if let Some(function) = Mathematics::from_name(name) {
+        if !FULL {
+            return beyond();
+        }
         count(call, function.arguments(), Some(function.arguments()))?;
         for argument in call.args.iter().filter(|argument| !is_literal(argument)) {
             check_expr(argument, place, shape)?;
@@ -223,7 +226,9 @@ fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
             count(call, 2, Some(2))?;
             match argument(1) {
                 Some(Expr::Integer(window)) if *window > 0 => check_symbol(call, place, shape),
-                Some(Expr::Integer(window)) => refuse(format_args!("sample window must be greater than 1, got {window}")),
+                Some(Expr::Integer(window)) => {
+                    refuse(format_args!("sample window must be greater than 1, got {window}"))
+                }
                 _ => refuse(format_args!("expected integer argument in sample()")),
             }
         }

@@ -5,6 +5,7 @@ use super::super::error::StatementError;
 use super::schema::{Kind, Schema};
 use super::shown;
 use super::time::is_time;
+use crate::extent::FULL;
 use crate::pattern::Regex;
 use crate::plan::{self, BinaryOp, Mathematics, Scalar, ScanField};
 use crate::value::FieldType;
@@ -94,10 +95,12 @@ fn literal(expr: &Expr) -> Option<Scalar> {
 /// A value of SELECT. `leaf` knows names and calls; what it does not know is absent.
 pub(super) fn value(expr: &Expr, leaf: &dyn Fn(&Expr) -> Option<plan::Expr>) -> plan::Expr {
     match expr {
-        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => plan::Expr::Mathematics {
-            function,
-            arguments: call.args.iter().map(|argument| value(argument, leaf)).collect(),
-        },
+        Expr::Call(call) if FULL && let Some(function) = Mathematics::from_name(&call.name) => {
+            plan::Expr::Mathematics {
+                function,
+                arguments: call.args.iter().map(|argument| value(argument, leaf)).collect(),
+            }
+        }
         Expr::Paren(inner) => value(inner, leaf),
         Expr::Chain(chain) => chain.rest.iter().fold(value(&chain.first, leaf), |left, (op, right)| {
             match arithmetic(*op, BinaryOp::Div) {
@@ -183,7 +186,7 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
             })
         }
         Expr::Chain(chain) => chain_operand(chain, schema, columns),
-        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => {
+        Expr::Call(call) if FULL && let Some(function) = Mathematics::from_name(&call.name) => {
             let (name, expected, got) = (call.name.clone(), function.arguments(), call.args.len());
             if expected != got {
                 return Err(StatementError::ArgumentCount { function: name, expected, got });

@@ -3,10 +3,10 @@
 use super::super::ast::{BinaryOp, Call, Cast, Chain, Expr, Field, Select, WildcardOf};
 use super::super::error::StatementError;
 use super::calls;
-use super::shown;
 use super::check::is_constant;
 use super::expr::regex;
 use super::schema::{Kind, Schema};
+use super::shown;
 use super::time::is_time;
 use crate::extent::FULL;
 use crate::order::sort_by;

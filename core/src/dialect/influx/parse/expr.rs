@@ -51,6 +51,9 @@ impl Parser<'_> {
                 self.unscan();
                 break;
             };
+            if !FULL && op == BinaryOp::Modulo {
+                return Err(ParseError::beyond());
+            }
             self.operators += 1;
             if self.operators > MAX_OPERATORS {
                 return Err(limit("query-operators", self.operators.into(), MAX_OPERATORS.into()));
