@@ -7,7 +7,6 @@ use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, Vie
 use super::fold::count_present;
 use super::scan::ScanSource;
 use super::table;
-use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
 use crate::model::frame::FrameColumn;
 use crate::model::{Column, Frame};
@@ -124,7 +123,6 @@ impl QueryTask {
                 memory: Memory::new(limits.query_memory),
                 budget: 0,
                 most_points: 0,
-                pages: Map::default(),
             },
         })
     }
