@@ -25,6 +25,7 @@ pub mod fold;
 mod follow;
 mod gaps;
 mod group;
+mod heap;
 mod join;
 mod limit;
 mod load;

@@ -24,6 +24,8 @@ Usage: cargo xtask COMMAND
   check [STEPS]    formatting, lints, docs, layers, wasm imports and size
   bench [ARGS]     run the benchmarks in release
   bench peers      the same data and queries in four other databases (--help tells more)
+  differential [COUNT [SEED]]
+                   ask a real InfluxDB and the engine COUNT random things and print what differs
   wasm             build the engine for the page, and the npm package around it
   www              build the dashboard, and first the package it needs
   size             print the size of what a page loads
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "check" => suite::run_steps(&repo, check::STEPS, &rest),
         "setup" => suite::run_steps(&repo, setup::STEPS, &rest),
         "bench" => bench(&repo, &rest),
+        "differential" => differential(&repo, &rest),
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),
         "size" => wasm::size(&repo),
@@ -71,6 +74,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The program prints what differs; `args` go to it.
+fn differential(repo: &Repo, args: &[String]) -> repo::Outcome {
+    setup::influxd(repo)?;
+    let mut command = repo.command("cargo");
+    repo::run(
+        command.args(["run", "--release", "--package", "isopoint-tests", "--bin", "differential", "--"]).args(args),
+    )
 }
 
 /// The benchmarks print their own table; `args` select among them.

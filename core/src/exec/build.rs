@@ -9,7 +9,7 @@ use super::follow;
 use super::gaps::GapsSource;
 use super::group::{GroupSource, Grouping};
 use super::join::JoinSource;
-use super::limit::{LimitSource, Page};
+use super::limit::LimitSource;
 use super::map::{FilterSource, MapSource};
 use super::merged;
 use super::pair;
@@ -35,7 +35,7 @@ pub(super) struct Built {
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
-    let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, limit_nodes: 0, most_rows: None };
+    let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, most_rows: None };
     let source = builder.node(plan, false)?;
     Ok(Built { source, scans: builder.scans, most_parts: builder.most_parts })
 }
@@ -45,7 +45,6 @@ struct Builder<'a> {
     limits: &'a Limits,
     scans: Vec<Arc<ScanSource>>,
     most_parts: u64,
-    limit_nodes: usize,
     /// Set by a limit for the node just below it, if that is a `Group`.
     most_rows: Option<u64>,
 }
@@ -64,7 +63,7 @@ impl Builder<'_> {
                 let most_rows = self.most_rows.take();
                 let source = self.node(group.input, false)?;
                 let grouping = Grouping::new(&*source, &group.by, reversed);
-                Arc::new(GroupSource { input: source, grouping, descending, most_rows })
+                Arc::new(GroupSource { input: source, grouping, descending, ties: group.ties, most_rows })
             }
             Node::Map(map) => Arc::new(MapSource::new(self.node(map.input, reversed)?, map.columns, map.drop_empty)),
             Node::Aggregate(aggregate) => {
@@ -87,14 +86,13 @@ impl Builder<'_> {
                 Arc::new(FillSource { input: self.node(fill.input, reversed)?, shared: Arc::new(shared) })
             }
             Node::Order(order) => self.node(order.input, reversed != order.descending)?,
-            Node::Limit(limit) => {
-                let (page, id) = (Page::new(&limit), self.limit_nodes);
-                self.limit_nodes += 1;
+            Node::Limit(mut limit) => {
                 let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
                 if matches!(below, Node::Group(_)) {
                     self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
                 }
-                Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
+                let input = std::mem::replace(&mut limit.input, Node::Join(Vec::new()));
+                Arc::new(LimitSource::new(self.node(input, reversed)?, &limit, reversed))
             }
             // The rest of the nodes is the full engine's.
             _ if !FULL => return Err(QueryError::Beyond),

@@ -155,7 +155,8 @@ impl Code {
                     Operand::Constant(value) => value.map(Scalar::from),
                     Operand::Rows(column, from) => column.get(from).map(Scalar::from),
                 };
-                Self::Constant(value)
+                // A constant without a value would have no type to go by.
+                if value.is_none() && code.field_type() != FieldType::Float { code } else { Self::Constant(value) }
             }
             code => code,
         }
@@ -395,6 +396,14 @@ fn binary<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, result: Fie
     };
     let values = match result {
         FieldType::Boolean => {
+            // As in comparisons, an absent side counts as false where the other is there.
+            present = match (left.present(len), right.present(len)) {
+                (Some(left), Some(right)) => {
+                    let words = left.words().iter().zip(right.words()).map(|(left, right)| left | right);
+                    Some(Bitmap::from_words(words.collect(), len))
+                }
+                _ => None,
+            };
             let values = (0..len).map(|row| {
                 let (left, right) = (truth(left.get(row)), truth(right.get(row)));
                 match op {
@@ -417,14 +426,6 @@ fn binary<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, result: Fie
         }
         _ => {
             let (left, right) = (left.floats(len), right.floats(len));
-            if op == BinaryOp::Mod {
-                let map = present.get_or_insert_with(|| Bitmap::filled(true, len));
-                for (row, zero) in zip(&left, &right, len, |_, right| right == 0.0).into_iter().enumerate() {
-                    if zero {
-                        map.set(row, false);
-                    }
-                }
-            }
             match floats(op, &left, &right, len) {
                 Some(values) => Values::Float(values),
                 None => return Operand::Constant(None),

@@ -8,7 +8,6 @@ use super::fold::count_present;
 use super::scan::ScanSource;
 use super::table;
 use crate::extent::FULL;
-use crate::hash::Map;
 use crate::limits::{Exceeded, Limits};
 use crate::model::frame::FrameColumn;
 use crate::model::{Column, Frame};
@@ -128,7 +127,6 @@ impl QueryTask {
                 memory: Memory::new(limits.query_memory),
                 budget: 0,
                 most_points: 0,
-                pages: Map::default(),
             },
         })
     }

@@ -291,6 +291,16 @@ impl Column {
         self.values.field_type()
     }
 
+    /// Makes values that are no number absent.
+    pub fn blank_nan(&mut self) {
+        let Values::Float(values) = &mut self.values else { return };
+        let len = values.len();
+        for (row, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
+            self.present.get_or_insert_with(|| Bitmap::filled(true, len)).set(row, false);
+            *value = 0.0;
+        }
+    }
+
     pub fn is_present(&self, row: usize) -> bool {
         self.present.as_ref().is_none_or(|map| map.get(row))
     }

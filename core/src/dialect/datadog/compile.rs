@@ -20,7 +20,7 @@ use super::grid::Grid;
 use super::sources::NO_VALUE;
 use super::units::Unit;
 use crate::number::write_json_float;
-use crate::plan::{Along, Each, Follow, GroupBy, Listed, Node, Pair, PairOp, Reach, ReachMethod};
+use crate::plan::{Along, Each, Follow, GroupBy, Listed, Node, Pair, PairOp, Reach, ReachMethod, Ties};
 use crate::store::Snapshot;
 
 /// What is asked: a window and where the data is.
@@ -174,7 +174,7 @@ impl Operand {
         let kept: Vec<usize> = (0..self.groups.len()).filter(|at| keep(&self.groups[*at])).collect();
         let listed = kept.iter().map(|at| Listed { tags: self.groups[*at].tags.clone(), members: vec![*at as u32] });
         let by = GroupBy::Listed(listed.collect());
-        self.node = Node::Group(Box::new(crate::plan::Group { input: self.node, by }));
+        self.node = Node::Group(Box::new(crate::plan::Group { input: self.node, by, ties: Ties::InOrder }));
         self.groups = kept.into_iter().map(|at| self.groups[at].clone()).collect();
         self
     }

@@ -123,6 +123,7 @@ impl FrameQuery {
                 Ok(Step::Frame(mut frame)) => {
                     for (column, name) in frame.columns.iter_mut().zip(running.columns.iter().skip(1)) {
                         column.name.clone_from(name);
+                        column.column.blank_nan();
                     }
                     FrameTurn::Frame { statement: self.at - 1, frame }
                 }
