@@ -11,6 +11,7 @@ pub mod compare;
 pub mod datagen;
 pub mod dump;
 pub mod engines;
+pub mod fuzz;
 pub mod grafana;
 pub mod http;
 pub mod json;
