@@ -283,7 +283,10 @@ pub(super) fn pattern(data: &[u8]) {
     let Ok(regex) = Regex::new(pattern) else { return assert!(caseless.is_err()) };
     let found = regex.is_match(text);
     assert!(caseless.is_ok_and(|caseless| caseless || !found || pattern.contains("[^")));
-    if let Ok(other) = regex_lite::Regex::new(pattern) {
+    // Go takes a count with a zero before it for text.
+    if !pattern.contains("{0")
+        && let Ok(other) = regex_lite::Regex::new(pattern)
+    {
         assert_eq!(found, other.is_match(text), "{pattern} {text}");
     }
 }
