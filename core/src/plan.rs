@@ -178,8 +178,8 @@ pub enum Bucket {
         count: u64,
         start: i64,
         end: i64,
-        /// First lower `count` to the most points any one series under the plan's root has in the range, if that is
-        /// above zero and below `count`.
+        /// First lower `count` to the most points any one scan under the plan's root has in the range, all its series
+        /// together, if that is above zero and below `count`.
         lower_to_points: bool,
     },
     /// Bucket i is `[edges[i], edges[i+1])`. Ascending. Calendar units and zones arrive as edges, never as a zone.

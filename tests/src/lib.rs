@@ -16,6 +16,7 @@ pub mod grafana;
 pub mod http;
 pub mod json;
 pub mod memhost;
+pub mod random_statements;
 pub mod run;
 pub mod simdisk;
 pub mod waiting;

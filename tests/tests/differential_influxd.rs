@@ -2,7 +2,7 @@
 
 use isopoint_tests::case::{Profile, suites};
 use isopoint_tests::engines::{Core, Influxd, influxd_program, required};
-use isopoint_tests::fuzz;
+use isopoint_tests::random_statements;
 use isopoint_tests::run::{Outcome, run};
 use isopoint_tests::waiting::say;
 
@@ -37,8 +37,8 @@ fn random_statements_are_answered_alike() {
     let program = program.expect("it was found");
     let mut theirs = Influxd::start(&program, Profile::Default).expect("influxd starts");
     let mut ours = Core::new(Profile::Default);
-    let mut tell = |difference: &fuzz::Difference| say(&difference.to_string());
-    let found = fuzz::search(7, 500, &mut theirs, &mut ours, &mut tell).expect("both answer");
+    let mut tell = |difference: &random_statements::Difference| say(&difference.to_string());
+    let found = random_statements::search(7, 500, &mut theirs, &mut ours, &mut tell).expect("both answer");
     say(&format!("influxd: {} random requests, {} left out", found.asked, found.known));
     assert!(found.differences.is_empty(), "{} differ", found.differences.len());
 }

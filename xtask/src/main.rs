@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod fuzz;
 mod repo;
 mod setup;
 mod suite;
@@ -22,6 +23,8 @@ Usage: cargo xtask COMMAND
   weather [ADDR]   import the demo's second data set into a server that runs (the demo does it by itself)
   test [STEPS]     run every check and every test, or those named, then print a table
   check [STEPS]    formatting, lints, docs, layers, wasm imports and size
+  fuzz [TARGETS] [--seconds N]
+                   the fuzz targets, led by coverage, N seconds each (60); needs a C++ compiler
   bench [ARGS]     run the benchmarks in release
   bench peers      the same data and queries in four other databases (--help tells more)
   differential [COUNT [SEED]]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         "test" => suite::run_steps(&repo, &[check::STEPS, suite::TESTS].concat(), &rest),
         "check" => suite::run_steps(&repo, check::STEPS, &rest),
         "setup" => suite::run_steps(&repo, setup::STEPS, &rest),
+        "fuzz" => fuzz::fuzz(&repo, &rest),
         "bench" => bench(&repo, &rest),
         "differential" => differential(&repo, &rest),
         "wasm" => wasm::build(&repo),

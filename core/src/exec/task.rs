@@ -224,8 +224,8 @@ fn frame(header: &Header, rows: &Rows<'_>) -> Frame {
     }
 }
 
-/// Finds the most points that any one series of some scans has, as far as it matters: more than `enough` of them are as
-/// good as that many.
+/// Finds the most points that any one of some scans has, as far as it matters: more than `enough` of them are as good as
+/// that many.
 struct PointCount {
     enough: u64,
     scans: Vec<Arc<ScanSource>>,
@@ -247,7 +247,8 @@ impl PointCount {
     fn next(&mut self, cx: &mut Context) -> Result<Option<Poll>, QueryError> {
         while let Some(scan) = self.scans.get(self.scan) {
             if self.group == scan.groups().len() {
-                (self.scan, self.group) = (self.scan + 1, 0);
+                cx.most_points = cx.most_points.max(self.points);
+                (self.scan, self.group, self.points) = (self.scan + 1, 0, 0);
                 continue;
             }
             let cursor =
@@ -266,8 +267,7 @@ impl PointCount {
                     self.points += column.map_or(0, |column| column.count);
                 }
                 Poll::End => {
-                    cx.most_points = cx.most_points.max(self.points);
-                    (self.cursor, self.points) = (None, 0);
+                    self.cursor = None;
                     self.group += 1;
                 }
                 wait => return Ok(Some(wait)),

@@ -7,7 +7,7 @@
 
 use isopoint_tests::case::{Profile, Request};
 use isopoint_tests::engines::{Core, Engine as _, Influxd, influxd_program};
-use isopoint_tests::fuzz::{self, Difference, Seeded};
+use isopoint_tests::random_statements::{self, Difference, Seeded};
 use std::io::BufRead as _;
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ fn run(args: &[String]) -> Result<usize, String> {
         None => Ok(otherwise),
     };
     if args.first().is_some_and(|arg| arg == "ask") {
-        for request in fuzz::data(&mut Seeded::new(number(1, 7)?)) {
+        for request in random_statements::data(&mut Seeded::new(number(1, 7)?)) {
             theirs.answer(&request, None)?;
             ours.answer(&request, None)?;
         }
@@ -43,7 +43,7 @@ fn run(args: &[String]) -> Result<usize, String> {
                 Some(points) => Request::post("/write", &[("db", "fuzz")], points),
                 None => Request::get("/query", &[("db", "fuzz"), ("epoch", "s"), ("q", &text)]),
             };
-            match fuzz::compare(&(text.clone(), request.clone()), &mut theirs, &mut ours)? {
+            match random_statements::compare(&(text.clone(), request.clone()), &mut theirs, &mut ours)? {
                 Some(difference) => {
                     differing += 1;
                     tell(&difference);
@@ -53,7 +53,7 @@ fn run(args: &[String]) -> Result<usize, String> {
         }
         return Ok(differing);
     }
-    let found = fuzz::search(number(1, 7)?, number(0, 300)?, &mut theirs, &mut ours, &mut tell)?;
+    let found = random_statements::search(number(1, 7)?, number(0, 300)?, &mut theirs, &mut ours, &mut tell)?;
     println!("{} asked, {} known, {} differ", found.asked, found.known, found.differences.len());
     Ok(found.differences.len())
 }
