@@ -68,6 +68,10 @@ enum Command {
     Repair(ops::RepairArgs),
     /// Write points of a data folder as line protocol, CSV or Parquet
     Export(ops::ExportArgs),
+    /// Put a database, a dashboard and the engine into one HTML file that opens from disk
+    ///
+    /// The file needs no server and no network, now or in years: it is zoomed and queried where it is opened.
+    Snapshot(ops::SnapshotArgs),
     /// Put the secrets of data sources under a new key
     ///
     /// The server must not run. The new key takes the place of the old one in the key file once every secret is sealed
@@ -107,6 +111,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Verify(args) => ops::verify(&args),
         Command::Repair(args) => ops::repair(&args),
         Command::Export(args) => ops::export(&args),
+        Command::Snapshot(args) => ops::snapshot(&args),
         Command::Config { settings, config } => match Config::resolve(settings, config.as_deref()) {
             Ok(config) => {
                 print!("{config}");

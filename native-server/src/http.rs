@@ -1,6 +1,7 @@
 //! hyper on one side, the engine's exchanges on the other: bodies in and out, gzip, limits, time-outs, and the few
 //! paths that are the server's own (dashboard, `/metrics`, sync).
 
+use crate::answer_hash::{self, Hash};
 use crate::assets;
 use crate::drive::{Answer, Driver};
 use crate::facts::{Counters, Watch};
@@ -23,10 +24,12 @@ use isopoint_core::dialect::grafana::proxy::is_proxy;
 use isopoint_core::dialect::{form, route};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Seconds of a `/debug/requests`.
 const LONGEST_WATCH: u64 = 6 * 3600;
@@ -257,15 +260,24 @@ impl Service {
             while let Some(chunk) = answer.body.recv().await {
                 whole.extend_from_slice(&chunk);
             }
-            return self.send(head, full(Bytes::from(whole)));
-        }
-        if head.status == 200 && gzip::accepted(headers) {
-            let body = gzip::pack_stream(answer.body);
-            let mut response = self.send(head, stream_body(body));
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            let hash = answer_hash::of(&whole);
+            let mut response = self.send(head, full(Bytes::from(whole)));
+            response.headers_mut().insert(answer_hash::NAME, hash);
             return response;
         }
-        self.send(head, stream_body(answer.body))
+        let answer_hash::Hashed { chunks, hash } = answer_hash::hashed(answer.body).await;
+        let packed = head.status == 200 && gzip::accepted(headers);
+        let chunks = if packed { gzip::pack_stream(chunks) } else { chunks };
+        let (name, value, trailers) = match hash {
+            Hash::Known(hash) => (answer_hash::NAME, hash, None),
+            Hash::Due(due) => (header::TRAILER, HeaderValue::from_static("x-answer-hash"), Some(due)),
+        };
+        let mut response = self.send(head, BodyExt::boxed(StreamBody::new(Chunks { chunks, trailers })));
+        response.headers_mut().insert(name, value);
+        if packed {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
     }
 
     fn send(&self, head: Head, body: Body) -> Response<Body> {
@@ -340,19 +352,25 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 pub(crate) fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
-    BodyExt::boxed(StreamBody::new(Chunks(chunks)))
+    BodyExt::boxed(StreamBody::new(Chunks { chunks, trailers: None }))
 }
 
-/// A receiver as a stream of body frames.
-struct Chunks(mpsc::Receiver<Bytes>);
+/// A receiver as a stream of body frames, and what comes after them.
+struct Chunks {
+    chunks: mpsc::Receiver<Bytes>,
+    trailers: Option<oneshot::Receiver<HeaderMap>>,
+}
 
 impl futures_core::Stream for Chunks {
     type Item = Result<Frame<Bytes>, io::Error>;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(bytes) = ready!(self.chunks.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        let Some(due) = &mut self.trailers else { return Poll::Ready(None) };
+        let told = ready!(Pin::new(due).poll(context));
+        self.trailers = None;
+        Poll::Ready(told.ok().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 }

@@ -1,5 +1,6 @@
 //! `isopoint`: one binary, four time-series APIs, a dashboard.
 
+mod answer_hash;
 mod assets;
 mod cli;
 mod config;

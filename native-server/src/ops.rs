@@ -1,6 +1,6 @@
 //! What is done to a data folder besides serving it.
 //!
-//! `backup`, `inspect`, `verify` and `export` read a folder as it stands, also while a server uses it: files of blocks
+//! `backup`, `inspect`, `verify`, `export` and `snapshot` read a folder as it stands, also while a server uses it: files of blocks
 //! never change and logs only grow, so a listing that holds still for a moment is one state of the store. `restore`,
 //! `repair` and `compact` need the folder for themselves.
 
@@ -8,6 +8,7 @@ mod backup;
 mod export;
 mod inspect;
 mod repair;
+mod snapshot;
 mod verify;
 mod view;
 
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use repair::RepairArgs;
+pub(crate) use snapshot::SnapshotArgs;
 
 /// The data folder a command is about.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,6 +68,10 @@ pub(crate) fn restore(args: &RestoreArgs) -> Exit {
 
 pub(crate) fn export(args: &ExportArgs) -> Exit {
     end(export::export(args))
+}
+
+pub(crate) fn snapshot(args: &SnapshotArgs) -> Exit {
+    end(snapshot::snapshot(args))
 }
 
 pub(crate) fn inspect(args: &FolderArgs) -> Exit {

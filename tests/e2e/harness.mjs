@@ -1,12 +1,13 @@
 // What the browser tests share: a real server, Debian's Chromium, and a list of tests that is run to its end.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -58,6 +59,12 @@ export class Server {
     await this.restart();
   }
 
+  /** Runs another command of the program on this server's folder; gives what it says on standard error. */
+  async command(name, ...args) {
+    const { stderr } = await promisify(execFile)(program(), [name, "--data-dir", this.folder, ...args]);
+    return stderr;
+  }
+
   async query(text, database = "") {
     const answer = await fetch(`${this.url}/query?${new URLSearchParams({ q: text, db: database, epoch: "ms" })}`, { method: "POST" });
     return (await answer.json()).results;
@@ -101,14 +108,15 @@ async function onPath(name) {
   throw new Error(`the browser tests need \`${name}\` on PATH (Debian: apt-get install ${name})`);
 }
 
-/** Serves the files below a folder; `extra` are more of them by path. */
-export async function serveFolder(folder, extra = {}) {
+/** Serves the files below a folder; `extra` are more of them by path, `headers` go with each. What is not there is asked of `behind`. */
+export async function serveFolder(folder, extra = {}, headers = {}, behind = null) {
   const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".css": "text/css" };
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     const name = path === "/" ? "/index.html" : path;
     const body = extra[name] ?? (await readFile(join(folder, name)).catch(() => null));
-    response.writeHead(body === null ? 404 : 200, { "content-type": types[extname(name)] ?? "application/octet-stream" });
+    if (body === null && behind !== null) return void forward(behind(), request, response);
+    response.writeHead(body === null ? 404 : 200, { "content-type": types[extname(name)] ?? "application/octet-stream", ...headers });
     response.end(body ?? "");
   });
   server.listen(0, "127.0.0.1");
@@ -116,10 +124,21 @@ export async function serveFolder(folder, extra = {}) {
   return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
+function forward(address, request, response) {
+  const asked = ask(address + request.url, { method: request.method, headers: request.headers }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  asked.on("error", () => response.destroy());
+  response.on("close", () => asked.destroy());
+  request.pipe(asked);
+}
+
 const tests = [];
 
-export function test(name, run) {
-  tests.push({ name, run });
+/** `allow`: messages of the console that are no failure, since the test asks for them. */
+export function test(name, run, { allow = null } = {}) {
+  tests.push({ name, run, allow });
 }
 
 export function check(holds, what) {
@@ -146,7 +165,7 @@ export async function eventually(what, look, millis = PATIENCE) {
 export async function runAll(context) {
   const browser = await launch();
   let [passed, failed] = [0, 0];
-  for (const { name, run } of tests.filter(({ name }) => name.includes(process.argv[2] ?? ""))) {
+  for (const { name, run, allow } of tests.filter(({ name }) => name.includes(process.argv[2] ?? ""))) {
     const began = Date.now();
     const session = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     const page = await session.newPage();
@@ -154,8 +173,14 @@ export async function runAll(context) {
     const errors = [];
     page.on("pageerror", (error) => errors.push(String(error)));
     page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} (${message.location().url})`));
+    /** Kept as an artefact when `ISOPOINT_SCREENSHOTS` names a folder. */
+    const shots = async (shot) => {
+      const folder = process.env.ISOPOINT_SCREENSHOTS;
+      if (folder) await page.screenshot({ path: join(folder, `${shot}.png`), fullPage: true });
+    };
     try {
-      await run({ ...context, page, errors });
+      await run({ ...context, page, session, shots, errors });
+      for (let at = errors.length - 1; at >= 0; at -= 1) if (allow?.test(errors[at])) errors.splice(at, 1);
       check(errors.length === 0, `the console has errors: ${errors.join("; ")}`);
       passed += 1;
       console.log(`ok     ${name} (${Date.now() - began} ms)`);

@@ -1,7 +1,12 @@
 // The dashboard in Chromium, against a real server that watches this machine: `node tests/e2e/run.mjs [PART OF A NAME]`.
 import { Server, runAll } from "./harness.mjs";
+import "./access.mjs";
+import "./boards.mjs";
 import "./dashboard.mjs";
 import "./graph.mjs";
+import "./package.mjs";
+import "./snapshot.mjs";
+import "./storage.mjs";
 
 const server = await Server.start();
 let good = false;

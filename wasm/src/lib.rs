@@ -28,6 +28,7 @@ use isopoint_core::limits::Limits;
 use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
+use isopoint_core::sync::wire::{TailFrame, read_frame};
 use isopoint_core::time::Timestamp;
 use js_sys::Array;
 #[cfg(not(feature = "full"))]
@@ -163,6 +164,19 @@ impl Core {
         let replica = self.replicas.get_mut(database).and_then(Followed::newest);
         let replica = replica.ok_or_else(|| Fault::request("not followed"))?;
         replica.give(bytes_list(&parts)).map_err(|error| Fault::damaged(&error).into())
+    }
+
+    /// The block files that the manifest at the start of a tail names.
+    #[wasm_bindgen(js_name = filesOf)]
+    pub fn files_of(&self, tail: &[u8]) -> Result<Array, JsValue> {
+        let damaged = || Fault::damaged("the tail does not begin with a manifest");
+        let frame = read_frame(tail).map_err(|error| Fault::damaged(&error.to_string()))?;
+        let Some((TailFrame::Manifest(manifest), _)) = frame else { return Err(damaged().into()) };
+        let shards = manifest.policies.iter().flat_map(|policy| &policy.shards);
+        let files = shards.flat_map(|shard| &shard.files);
+        Ok(files
+            .map(|file| -> JsValue { Object::new().text("name", &file.name).number("size", file.size as f64).into() })
+            .collect())
     }
 
     pub fn forget(&mut self, database: &str) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use isopoint_core::catalog::Command;
 use isopoint_core::limits::Limits;
-use isopoint_core::store::{ByteRange, Snapshot, WriteError, Written};
+use isopoint_core::store::{ByteRange, Snapshot, WriteError, WriteId, Written};
 use isopoint_core::time::Timestamp;
 
 pub(crate) struct Local;
@@ -14,7 +14,11 @@ impl Local {
     }
 
     /// `None`: it takes the full module.
-    pub(crate) fn command(&self, _now: Timestamp, _command: Command) -> Option<Result<Written, WriteError>> {
+    pub(crate) fn command(&self, _now: Timestamp, _command: Command) -> Option<WriteId> {
+        None
+    }
+
+    pub(crate) fn outcome(&self, _write: WriteId) -> Option<Result<Written, WriteError>> {
         None
     }
 

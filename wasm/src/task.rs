@@ -6,7 +6,7 @@ use bytes::Bytes;
 use isopoint_core::dialect::influx::frames::{FrameQuery, FrameTurn};
 use isopoint_core::exec::{Budget, QueryStats};
 use isopoint_core::model::Frame;
-use isopoint_core::store::{ByteRange, Snapshot};
+use isopoint_core::store::{ByteRange, Snapshot, WriteError, WriteId, Written};
 use isopoint_core::time::Timestamp;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
@@ -17,41 +17,64 @@ pub(crate) trait Work {
 
     /// The bytes that the last [`Told::Read`] asked for, in its order.
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>);
+
+    /// How the last [`Told::Wrote`] went, and what there is since.
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot);
 }
 
 /// Who has to know what a turn came to.
 pub(crate) enum Told {
     Caller(JsValue),
     /// It goes on at once.
+    #[cfg(feature = "full")]
     Nobody,
     /// Whoever has these ranges: the instance itself, or the caller.
     Read(Vec<ByteRange>),
+    /// The local store has it; its outcome is due.
+    Wrote(WriteId),
     /// The caller: this module cannot do it, the full one can.
     Beyond,
+}
+
+#[cfg(feature = "full")]
+impl Told {
+    /// An end that is an error.
+    pub(crate) fn failed(why: &str) -> Self {
+        Self::Caller(Object::new().text("kind", "refused").text("error", why).into())
+    }
 }
 
 pub(crate) struct Task {
     work: Box<dyn Work>,
     /// What the last read asked for, and which of it the caller brings; the rest is in the page's own files.
     asked: Vec<ByteRange>,
+    /// What the local store has not answered yet.
+    written: Option<WriteId>,
 }
 
 impl Task {
     pub(crate) fn new(work: impl Work + 'static) -> Self {
-        Self { work: Box::new(work), asked: Vec::new() }
+        Self { work: Box::new(work), asked: Vec::new(), written: None }
     }
 
     /// One thing that the caller must know, after any number that it need not.
     pub(crate) fn turn(&mut self, rows: u64, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> JsValue {
         loop {
+            if let Some(write) = self.written {
+                let Some(outcome) = local.outcome(write) else { return Object::new().text("kind", "store").into() };
+                self.written = None;
+                self.work.wrote(outcome, values::both(replicas, &local.snapshot()));
+            }
             match self.work.turn(Budget { rows }, local, replicas, now) {
                 Told::Caller(told) => return told,
+                #[cfg(feature = "full")]
                 Told::Nobody => {}
                 Told::Read(ranges) => {
                     if let Some(told) = self.read(ranges, local) {
                         return told;
                     }
                 }
+                Told::Wrote(write) => self.written = Some(write),
                 Told::Beyond => return Object::new().text("kind", "beyond").into(),
             }
         }
@@ -82,7 +105,7 @@ impl Task {
 }
 
 impl Work for FrameQuery {
-    fn turn(&mut self, budget: Budget, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> Told {
+    fn turn(&mut self, budget: Budget, local: &mut Local, _: &Snapshot, now: Timestamp) -> Told {
         match self.turn(budget) {
             FrameTurn::Frame { statement, frame } => Told::Caller(frame_object(statement, &frame)),
             FrameTurn::Failed { statement, error } => {
@@ -90,11 +113,7 @@ impl Work for FrameQuery {
                 Told::Caller(told.text("error", &error).into())
             }
             FrameTurn::Read(ranges) => Told::Read(ranges),
-            FrameTurn::Command(command) => {
-                let Some(outcome) = local.command(now, command) else { return Told::Beyond };
-                self.wrote(outcome, values::both(replicas, &local.snapshot()));
-                Told::Nobody
-            }
+            FrameTurn::Command(command) => local.command(now, command).map_or(Told::Beyond, Told::Wrote),
             FrameTurn::Yield => yielded(),
             FrameTurn::Beyond => Told::Beyond,
             FrameTurn::Done(stats) => done(&stats),
@@ -103,6 +122,10 @@ impl Work for FrameQuery {
 
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
         self.supply(bytes);
+    }
+
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
+        self.wrote(outcome, snapshot);
     }
 }
 

@@ -1,5 +1,6 @@
 import type { BoardSpec } from "./spec";
 import { DAY } from "./timerange";
+import { LOCAL, UTC } from "./zone";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -12,7 +13,7 @@ const MACHINE: BoardSpec = {
   presets: [5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY],
   initial: { kind: "last", millis: 5 * MINUTE },
   live: true,
-  utc: false,
+  zone: LOCAL,
   missing: {
     title: "The server does not watch its machine",
     text: "It was started with --no-self-metrics, or has not collected anything yet. Started without that flag it records CPU, memory, disks and network once a second.",
@@ -133,7 +134,7 @@ const WEATHER = {
   database: "weather",
   initial: { kind: "all" },
   live: false,
-  utc: true,
+  zone: UTC,
   origin: {
     text: "NOAA, National Centers for Environmental Information; in the public domain. Taken from the npm package vega-datasets.",
     link: "https://www.ncei.noaa.gov/",

@@ -3,7 +3,17 @@ import type { Aligned } from "./data";
 import { type Unit, axisSteps, formatAxis } from "./format";
 import { bindGestures } from "./gestures";
 import { colours, onTheme } from "./theme";
+import type { Threshold, Tone } from "./spec";
 import { NARROWEST, type Span } from "./timerange";
+import { LOCAL, UTC, type Zone } from "./zone";
+import type { View } from "./view";
+
+/** A moment that is marked. */
+export interface Mark {
+  /** Milliseconds since 1970. */
+  time: number;
+  text: string;
+}
 
 export interface Line {
   label: string;
@@ -13,6 +23,8 @@ export interface Line {
   strong: boolean;
   /** Filled down to the axis, or to the line before it. */
   fill: "none" | "area" | "band";
+  /** Default: a line. */
+  mark?: "bars" | "points";
   shown: boolean;
 }
 
@@ -20,13 +32,17 @@ export interface ChartOptions {
   unit: Unit;
   floor?: number;
   ceiling?: number;
-  utc: boolean;
+  zone(): Zone;
+  /** Lines across, at values that matter. */
+  thresholds?: readonly Threshold[];
   /** Charts with the same key share their cursor. */
   sync: string;
   want(span: Span, how: "gesture" | "step"): void;
   reset(): void;
   /** The row under the cursor; `null` when there is none. */
   hover(row: number | null): void;
+  /** A press on a place without dragging: the row, and the line nearest to it. */
+  pick?(row: number, line: number): void;
 }
 
 const HEIGHT = 196;
@@ -34,12 +50,13 @@ const HEIGHT = 196;
 const VALUE_AXIS = 62;
 
 /** uPlot with this page's axes, colours and gestures. It draws what it is given and computes nothing. */
-export class Chart {
+export class Chart implements View {
   readonly element: HTMLElement;
   private plot: uPlot | null = null;
   private lines: Line[] = [];
   private data: Aligned = { times: [], values: [] };
   private span: Span = { from: 0, to: NARROWEST };
+  private marks: Mark[] = [];
   private gestures = new AbortController();
   private readonly endTheme: () => void;
   private readonly resizes: ResizeObserver;
@@ -93,6 +110,17 @@ export class Chart {
     this.setScale();
   }
 
+  /** Marks moments in place of those marked before. */
+  setMarks(marks: Mark[]): void {
+    this.marks = marks;
+    this.plot?.redraw(false);
+  }
+
+  /** Draws anew what does not depend on the data: the time zone. */
+  rebuild(): void {
+    if (this.plot) this.build();
+  }
+
   toggle(line: number, shown: boolean): void {
     this.plot?.setSeries(line + 1, { show: shown });
   }
@@ -137,10 +165,12 @@ export class Chart {
       },
       this.gestures.signal,
     );
+    if (this.options.pick) this.bindPick(plot, this.gestures.signal);
   }
 
   private uplotOptions(): uPlot.Options {
-    const { unit, utc, sync, want, reset, hover } = this.options;
+    const { unit, sync, want, reset, hover } = this.options;
+    const zone = this.options.zone();
     const axis: uPlot.Axis = {
       stroke: () => colours().text,
       font: '11px system-ui, -apple-system, "Segoe UI", sans-serif',
@@ -152,7 +182,7 @@ export class Chart {
       height: HEIGHT,
       padding: [10, 20, 0, 0],
       legend: { show: false },
-      ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") } : {}),
+      ...(zone === LOCAL ? {} : { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), zone === UTC ? "Etc/UTC" : zone) }),
       scales: {
         x: { time: true, auto: false, min: this.span.from / 1000, max: this.span.to / 1000 },
         y: { range: (_, min, max) => this.valueRange(min, max) },
@@ -189,18 +219,93 @@ export class Chart {
           },
         ],
         setCursor: [(plot) => hover(plot.cursor.idx ?? null)],
+        draw: [(plot) => this.drawThresholds(plot), (plot) => this.drawMarks(plot)],
       },
     };
   }
 
+  private drawThresholds(plot: uPlot): void {
+    const { ctx, bbox } = plot;
+    for (const { value, tone } of this.options.thresholds ?? []) {
+      const y = Math.round(plot.valToPos(value, "y", true)) + 0.5;
+      if (y < bbox.top || y > bbox.top + bbox.height) continue;
+      ctx.save();
+      ctx.strokeStyle = toneColour(tone);
+      ctx.lineWidth = uPlot.pxRatio;
+      ctx.setLineDash([6 * uPlot.pxRatio, 4 * uPlot.pxRatio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+      ctx.restore();
+    }
+  }
+
+  private drawMarks(plot: uPlot): void {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = toneColour("mark");
+    ctx.lineWidth = uPlot.pxRatio;
+    for (const { time } of this.marks) {
+      const x = Math.round(plot.valToPos(time / 1000, "x", true)) + 0.5;
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      const size = 4 * uPlot.pxRatio;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.moveTo(x - size, bbox.top);
+      ctx.lineTo(x + size, bbox.top);
+      ctx.lineTo(x, bbox.top + size * 1.5);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+
+  /** A press that is no drag picks the row under the cursor. */
+  private bindPick(plot: uPlot, signal: AbortSignal): void {
+    let down: number | null = null;
+    plot.over.addEventListener("mousedown", ({ clientX, shiftKey }) => (down = shiftKey ? null : clientX), { signal });
+    plot.over.addEventListener("click", ({ clientX }) => {
+      const still = down !== null && Math.abs(clientX - down) < 4;
+      down = null;
+      if (still) this.pick();
+    }, { signal });
+  }
+
+  /** Says which point the cursor is at. */
+  pick(): void {
+    const { plot } = this;
+    const row = plot?.cursor.idx ?? null;
+    if (!plot || row === null) return;
+    const top = plot.cursor.top ?? 0;
+    let nearest = { line: -1, apart: Infinity };
+    this.data.values.forEach((column, line) => {
+      const value = column[row];
+      if (value === null || value === undefined || this.lines[line]?.shown === false) return;
+      const apart = Math.abs(plot.valToPos(value, "y") - top);
+      if (apart < nearest.apart) nearest = { line, apart };
+    });
+    if (nearest.line >= 0) this.options.pick?.(row, nearest.line);
+  }
+
   private valueRange(min: number | null, max: number | null): uPlot.Range.MinMax {
-    const { floor, ceiling, unit } = this.options;
+    const { ceiling, unit } = this.options;
+    // Bars stand on something.
+    const floor = this.options.floor ?? (this.lines.some(({ mark }) => mark === "bars") && (min ?? 0) >= 0 ? 0 : undefined);
     if (floor !== undefined && ceiling !== undefined) return [floor, ceiling];
     let [low, high] = [Math.min(min ?? 0, floor ?? Infinity), max ?? 1];
     if (!(high > low)) [low, high] = high === 0 || low === floor ? [low, low + (unit === "bytes" ? 1024 : 1)] : [low - Math.abs(low) * 0.1, high + Math.abs(high) * 0.1];
     const margin = (high - low) * 0.08;
     return [floor === undefined ? low - margin : low, high + margin];
   }
+}
+
+const BARS = uPlot.paths.bars?.({ size: [0.8, 48] }) ?? (() => null);
+
+function toneColour(tone: Tone | "mark"): string {
+  return colours().tones[tone];
 }
 
 function series(line: Line): uPlot.Series {
@@ -211,7 +316,8 @@ function series(line: Line): uPlot.Series {
     stroke: () => colour(line.colour),
     width: line.strong ? 2 : 1.25,
     ...(line.fill === "area" ? { fill: () => tint(line.colour, 0.12) } : {}),
-    points: { show: false },
+    ...(line.mark === "bars" ? { paths: BARS, fill: () => tint(line.colour, 0.6) } : line.mark === "points" ? { paths: () => null } : {}),
+    points: line.mark === "points" ? { show: true, size: 4, width: 0, fill: () => colour(line.colour) } : { show: false },
     spanGaps: false,
   };
 }

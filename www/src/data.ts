@@ -90,3 +90,23 @@ export function lineLabel(spec: PanelSpec, tags: Record<string, string>, number:
   if (spec.columns.length > 1 || parts.length === 0) parts.push(column.label);
   return parts.join(" ");
 }
+
+/** The name of a line of a query that a panel has of its own. */
+export function ownLabel({ name, tags }: { name: string; tags: Record<string, string> }, column: string, several: boolean): string {
+  const parts = Object.values(tags).filter((tag) => tag !== "");
+  if (parts.length === 0) parts.push(name);
+  if (several) parts.push(column);
+  return parts.join(" ");
+}
+
+/** Each column on top of those before it; what has no value adds nothing. */
+export function stack({ times, values }: Aligned): Aligned {
+  const below = new Array<number>(times.length).fill(0);
+  const stacked = values.map((column) =>
+    column.map((value, row) => {
+      if (typeof value === "number") below[row] = (below[row] ?? 0) + value;
+      return below[row] ?? 0;
+    }),
+  );
+  return { times, values: stacked };
+}

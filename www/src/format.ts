@@ -1,6 +1,9 @@
+import { type Zone, offsetAt } from "./zone";
+
 /** Numbers, sizes and times as text for a person. */
 
-export type Unit = "number" | "percent" | "bytes" | "bytes/s" | "count/s" | "°C" | "mm" | "m/s" | "hPa";
+export const UNITS = ["number", "percent", "bytes", "bytes/s", "count/s", "ms", "s", "V", "W", "Hz", "°C", "mm", "m/s", "hPa"] as const;
+export type Unit = (typeof UNITS)[number];
 
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const DECIMAL = ["", "k", "M", "G", "T"];
@@ -76,9 +79,8 @@ export function formatAge(millis: number): string {
 }
 
 /** `2026-11-24 14:30:05`, in the zone the charts show; seconds only where they matter. */
-export function formatTime(millis: number, utc: boolean, seconds = true): string {
-  const shifted = utc ? millis : millis - new Date(millis).getTimezoneOffset() * 60_000;
-  return new Date(shifted).toISOString().slice(0, seconds ? 19 : 16).replace("T", " ");
+export function formatTime(millis: number, zone: Zone, seconds = true): string {
+  return new Date(millis + offsetAt(millis, zone)).toISOString().slice(0, seconds ? 19 : 16).replace("T", " ");
 }
 
 /** Nanoseconds as InfluxDB prints them: `2026-11-24T14:30:05.25Z`, as many digits as there are. */
@@ -90,9 +92,9 @@ export function formatNanos(nanos: bigint): string {
 }
 
 /** A span for people: the date once when both ends share it. */
-export function formatSpan(from: number, to: number, utc: boolean): string {
+export function formatSpan(from: number, to: number, zone: Zone): string {
   const days = to - from >= 2 * 86_400_000;
-  const [start, end] = [formatTime(from, utc), formatTime(to, utc)];
+  const [start, end] = [formatTime(from, zone), formatTime(to, zone)];
   if (days) return `${start.slice(0, 10)} – ${end.slice(0, 10)}`;
   return start.slice(0, 10) === end.slice(0, 10) ? `${start} – ${end.slice(11)}` : `${start.slice(0, 16)} – ${end.slice(0, 16)}`;
 }

@@ -89,7 +89,7 @@ export function bindGestures(target: Target, signal: AbortSignal): void {
 }
 
 /** Keys of a focused chart. Gives whether the key meant something. */
-export function chartKey(event: KeyboardEvent, span: Span, actions: { want(span: Span): void; reset(): void; move(by: number): void }): boolean {
+export function chartKey(event: KeyboardEvent, span: Span, actions: { want(span: Span): void; reset(): void; move(by: number): void; pick?(): void }): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const width = span.to - span.from;
   const middle = span.from + width / 2;
@@ -109,6 +109,9 @@ export function chartKey(event: KeyboardEvent, span: Span, actions: { want(span:
     case "_":
       actions.want(zoomAround(span, middle, 1 / 0.6));
       return true;
+    case "Enter":
+      actions.pick?.();
+      return actions.pick !== undefined;
     case "Escape":
     case "0":
       actions.reset();

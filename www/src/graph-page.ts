@@ -7,6 +7,7 @@ import { CONSOLIDATIONS, type Graph, type GraphGroup, type GraphSeries, OPERATOR
 import type { Source } from "./source";
 import { StatsLine } from "./stats-line";
 import { DAY, type Span } from "./timerange";
+import { LOCAL } from "./zone";
 
 const RANGES: [text: string, millis: number][] = [
   ["15 minutes", 900_000],
@@ -62,7 +63,7 @@ export class GraphPage {
   constructor(source: Source) {
     this.graphs = new GraphSource(source);
     this.chart = new Chart(
-      { unit: "number", utc: false, sync: "graph", want: (span) => this.look(span), reset: () => this.look(null), hover: () => undefined },
+      { unit: "number", zone: () => LOCAL, sync: "graph", want: (span) => this.look(span), reset: () => this.look(null), hover: () => undefined },
       this.host,
     );
     this.range.value = String(FIRST_RANGE);

@@ -31,6 +31,12 @@ export function errorPlace(message: string, text: string): ErrorPlace | null {
   return { line, char, offset: before + within, length: token.length };
 }
 
+/** A text with the moment in place of `now()`, so that it means the same wherever and whenever it is run. */
+export function frozen(text: string, now: number): string {
+  const moment = `'${new Date(now).toISOString()}'`;
+  return text.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\bnow\(\s*\)/gi, (part) => (/^now/i.test(part) ? moment : part));
+}
+
 /** A command that asks the server the same. */
 export function curl(address: string, database: string, text: string): string {
   const shell = (argument: string): string => `'${argument.replaceAll("'", `'\\''`)}'`;

@@ -1,12 +1,13 @@
 import { type Line, colour } from "./chart";
 import { h, setText } from "./dom";
 import { type Unit, formatValue } from "./format";
+import { lineStats } from "./stats";
 import { onTheme } from "./theme";
 
 /** Names, colours and current values of a chart's lines; a press hides one, a double press all others. */
 export class Legend {
   readonly element = h("ul", { class: "legend" });
-  private items: { button: HTMLButtonElement; swatch: HTMLElement; value: HTMLElement; line: Line }[] = [];
+  private items: { button: HTMLButtonElement; swatch: HTMLElement; value: HTMLElement; stats: HTMLElement; line: Line }[] = [];
   private readonly endTheme = onTheme(() => this.paint());
 
   constructor(
@@ -19,13 +20,14 @@ export class Legend {
     this.items = lines.map((line, number) => {
       const swatch = h("i", { class: line.strong ? "swatch strong" : "swatch" });
       const value = h("span", { class: "value" });
-      const button = h("button", { type: "button", "aria-pressed": String(line.shown), title: "Show or hide; double-click: only this one" }, swatch, h("span", { class: "name" }, line.label), value);
+      const stats = h("span", { class: "stats-of" });
+      const button = h("button", { type: "button", "aria-pressed": String(line.shown), title: "Show or hide; double-click: only this one" }, swatch, h("span", { class: "name" }, line.label), value, stats);
       button.addEventListener("click", () => this.set(number, !this.items[number]?.line.shown));
       button.addEventListener("dblclick", () => {
         const alone = this.items.every((item, other) => item.line.shown === (other === number));
         this.items.forEach((_, other) => this.set(other, alone || other === number));
       });
-      return { button, swatch, value, line };
+      return { button, swatch, value, stats, line };
     });
     this.element.replaceChildren(...this.items.map(({ button }) => h("li", {}, button)));
     this.paint();
@@ -33,6 +35,16 @@ export class Legend {
 
   setValues(values: (number | null)[]): void {
     this.items.forEach(({ value }, number) => setText(value, formatValue(values[number], this.unit)));
+  }
+
+  /** Least, greatest and mean of each line; `null` takes them away. */
+  setStats(columns: readonly (readonly (number | null | undefined)[])[] | null): void {
+    this.element.classList.toggle("with-stats", columns !== null);
+    this.items.forEach(({ stats }, number) => {
+      if (columns === null) return setText(stats, "");
+      const { min, max, mean } = lineStats(columns[number] ?? []);
+      setText(stats, `min ${formatValue(min, this.unit)} · max ${formatValue(max, this.unit)} · mean ${formatValue(mean, this.unit)}`);
+    });
   }
 
   /** Which lines a person has hidden, by label. */

@@ -1,10 +1,14 @@
 import { BOARDS } from "./boards";
 import { Dashboard } from "./dashboard";
+import { DashboardStore } from "./dashboard-store";
+import { DashboardsPage } from "./dashboards-page";
 import { h } from "./dom";
+import { FileDrop } from "./drop";
 import { GraphPage } from "./graph-page";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
+import { SavedPage } from "./saved-page";
 import { SourcesPage } from "./sources-page";
 import { StatusBadge } from "./status";
 import { bindThemeButton, startTheme } from "./theme";
@@ -16,7 +20,7 @@ interface Page {
 }
 
 /** Pages that are no boards. */
-const OTHERS = ["graph", "query", "sources"];
+const OTHERS = ["dashboards", "graph", "query", "sources"];
 
 startTheme();
 bindThemeButton(byId("theme"));
@@ -37,6 +41,8 @@ async function start(): Promise<void> {
     const source = await Source.open(location.origin);
     badge.follow(source);
     router.on((route) => show(source, route));
+    const drop = new FileDrop(source, router);
+    document.body.append(drop.element);
     show(source, router.current);
   } catch (error) {
     badge.failed();
@@ -55,14 +61,14 @@ async function start(): Promise<void> {
 
 /** Shows what the address says; an unknown page is the first. */
 function show(source: Source, route: Route): void {
-  const name = OTHERS.includes(route.page) ? route.page : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
+  const name = OTHERS.includes(route.page) || route.page.startsWith("d/") ? route.page : (BOARDS.find(({ page }) => page === route.page)?.page ?? "machine");
   if (shown?.name !== name) {
     shown?.page.destroy();
     shown = { name, page: create(source, name) };
     main.replaceChildren(shown.page.element);
     scrollTo(0, 0);
     for (const link of document.querySelectorAll<HTMLAnchorElement>("#pages a")) {
-      if (name.split("/")[0] === link.hash.slice(1)) link.setAttribute("aria-current", "page");
+      if (section(name) === link.hash.slice(1)) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
     document.title = `${main.querySelector("h1")?.textContent ?? ""} · Isopoint`;
@@ -73,10 +79,19 @@ function show(source: Source, route: Route): void {
 function create(source: Source, name: string): Page {
   if (name === "graph") return new GraphPage(source);
   if (name === "sources") return new SourcesPage();
+  const store = new DashboardStore(source.address);
+  if (name === "dashboards") return new DashboardsPage(source, store);
+  if (name.startsWith("d/")) return new SavedPage(name.slice(2), source, router, store);
   const board = BOARDS.find(({ page }) => page === name);
   if (!board) return new QueryPage(source, router);
   const siblings = BOARDS.filter(({ page }) => page.split("/")[0] === name.split("/")[0]);
   return new Dashboard(board, source, router, siblings);
+}
+
+/** The page of the header that a page belongs to. */
+function section(name: string): string {
+  const [first = ""] = name.split("/");
+  return first === "d" ? "dashboards" : first;
 }
 
 function byId(id: string): HTMLElement {

@@ -1,23 +1,38 @@
-import { Chart, type Line } from "./chart";
-import { type Aligned, type Points, align, lineLabel, perSecond, valuesAt } from "./data";
+import { Chart, type Line, type Mark } from "./chart";
+import { type Aligned, type Points, align, lineLabel, ownLabel, perSecond, stack, valuesAt } from "./data";
 import { h, setText } from "./dom";
 import { formatDuration, formatSpan, formatValue } from "./format";
 import { chartKey } from "./gestures";
 import { Legend } from "./legend";
 import { IsopointError, type Series, type Source } from "./source";
-import { type BoardSpec, type PanelSpec, queryText } from "./spec";
+import { type BoardSpec, type PanelSpec, extentField, queryText } from "./spec";
+import { HeatmapView } from "./heatmap";
 import { StatsLine } from "./stats-line";
+import { GaugeView, StatView } from "./tiles";
 import { type Span, bucketFor, bucketsAround, contains } from "./timerange";
+import { TableView } from "./value-table";
+import type { View } from "./view";
+import { Why } from "./why";
+import type { Zone } from "./zone";
 
 export interface PanelActions {
   want(span: Span, how: "gesture" | "step"): void;
   reset(): void;
+  zone(): Zone;
 }
 
 /** One query over time, drawn: title, chart, legend, and what the answer took. */
 export class Panel {
   readonly element: HTMLElement;
-  private readonly chart: Chart;
+  private readonly chart: View;
+  private readonly why: Why;
+  /** Says whether what is drawn is for just this span. */
+  private readonly exactness = h("span", { class: "exactness" });
+  private readonly statsButton = h("button", { type: "button", class: "quiet-button small", "aria-pressed": "false", title: "Least, greatest and mean of each line" }, "Statistics");
+  /** Tags and column of each line. */
+  private sources: { tags: Record<string, string>; column: number }[] = [];
+  private labels: string[] = [];
+  private bucket = 0;
   private readonly legend: Legend;
   private readonly stats: StatsLine;
   private readonly plot: HTMLElement;
@@ -29,6 +44,8 @@ export class Panel {
   /** The whole range that this look is a part of; closer looks shall stay without requests. */
   private range: Span | null = null;
   private live = false;
+  /** The span that what is drawn was asked for. */
+  private answered: Span | null = null;
   /** What the page holds all bytes of, so that no closer look asks for more. */
   private held: Span | null = null;
   private busy = false;
@@ -55,24 +72,20 @@ export class Panel {
     );
     this.legend = new Legend(spec.unit, (line, shown) => this.chart.toggle(line, shown));
     this.stats = new StatsLine(id);
-    const header = h("header", {}, h("h2", { id: `title-${id}` }, title), this.width);
-    this.element = h("section", { class: spec.wide ? "panel wide" : "panel", "data-testid": `panel-${id}`, "data-state": "loading", "aria-labelledby": `title-${id}` }, header, this.plot, this.legend.element, this.note, this.stats.element);
-    this.chart = new Chart(
-      {
-        unit: spec.unit,
-        ...(spec.floor === undefined ? {} : { floor: spec.floor }),
-        ...(spec.ceiling === undefined ? {} : { ceiling: spec.ceiling }),
-        utc: board.utc,
-        sync: board.page,
-        want: actions.want,
-        reset: actions.reset,
-        hover: (row) => this.legend.setValues(valuesAt(this.data.values, row)),
-      },
-      host,
-    );
+    this.why = new Why(source, board.database);
+    this.statsButton.addEventListener("click", () => {
+      this.statsButton.setAttribute("aria-pressed", String(this.statsButton.getAttribute("aria-pressed") !== "true"));
+      this.showStats();
+    });
+    const plain = spec.style === "stat" || spec.style === "gauge" || spec.style === "table";
+    this.statsButton.hidden = plain || spec.style === "heatmap";
+    this.legend.element.hidden = plain || spec.style === "heatmap";
+    const header = h("header", {}, h("h2", { id: `title-${id}` }, title), this.exactness, h("span", { class: "spring" }), this.statsButton, this.width);
+    this.element = h("section", { class: spec.wide ? "panel wide" : "panel", "data-testid": `panel-${id}`, "data-state": "loading", "aria-labelledby": `title-${id}` }, header, this.plot, this.legend.element, this.note, this.why.element, this.stats.element);
+    this.chart = this.view(host);
     this.plot.addEventListener("keydown", (event) => {
       if (!this.span) return;
-      const keys = { want: (span: Span) => actions.want(span, "gesture"), reset: actions.reset, move: (by: number) => this.chart.moveCursor(by) };
+      const keys = { want: (span: Span) => actions.want(span, "gesture"), reset: actions.reset, move: (by: number) => this.chart.moveCursor(by), pick: () => this.chart.pick() };
       if (chartKey(event, this.span, keys)) event.preventDefault();
     });
     this.sight = new IntersectionObserver((entries) => {
@@ -92,7 +105,18 @@ export class Panel {
     this.range = range;
     this.live = live;
     this.chart.setSpan(span);
+    this.setExact(this.answered !== null && this.answered.from === span.from && this.answered.to === span.to);
     this.refresh();
+  }
+
+  /** Marks moments in the chart. */
+  setMarks(marks: Mark[]): void {
+    this.chart.setMarks(marks);
+  }
+
+  /** The time zone has changed. */
+  rebuild(): void {
+    this.chart.rebuild();
   }
 
   /** Files changed: bytes held may not be those needed. */
@@ -132,7 +156,10 @@ export class Panel {
     try {
       const result = await this.source.query(text, this.board.database);
       if (this.ended) return;
+      this.bucket = bucket;
       const lines = this.draw(result.series(), bucket);
+      this.answered = span;
+      this.setExact(this.span?.from === span.from && this.span.to === span.to);
       this.stats.show(result.stats);
       setText(this.width, `${this.spec.rate ? "per second · " : ""}${formatDuration(bucket)} buckets`);
       this.width.title = text;
@@ -145,31 +172,85 @@ export class Panel {
     }
   }
 
+  private view(host: HTMLElement): View {
+    const { spec, board, actions } = this;
+    const { unit, title, style } = spec;
+    const limits = {
+      ...(spec.floor === undefined ? {} : { floor: spec.floor }),
+      ...(spec.ceiling === undefined ? {} : { ceiling: spec.ceiling }),
+      ...(spec.thresholds === undefined ? {} : { thresholds: spec.thresholds }),
+    };
+    if (style === "stat") return new StatView(host, { unit, ...limits });
+    if (style === "gauge") return new GaugeView(host, { unit, ...limits });
+    if (style === "table") return new TableView(host, { unit, title, ...limits });
+    if (style === "heatmap") return new HeatmapView(host, { unit, title, ...limits });
+    return new Chart(
+      {
+        unit,
+        ...limits,
+        zone: actions.zone,
+        sync: board.page,
+        want: actions.want,
+        reset: actions.reset,
+        hover: (row) => this.legend.setValues(valuesAt(this.data.values, row)),
+        pick: (row, line) => this.explain(row, line),
+      },
+      host,
+    );
+  }
+
+  /** Shows the stored points behind a drawn one. */
+  private explain(row: number, line: number): void {
+    const [source, time] = [this.sources[line], this.data.times[row]];
+    if (!source || time === undefined) return;
+    const from = Math.round(time * 1000);
+    const label = this.labels[line] ?? "";
+    void this.why.show(this.spec, { label, value: this.data.values[line]?.[row] ?? null, bucket: { from, to: from + this.bucket }, ...source });
+  }
+
+  private showStats(): void {
+    this.legend.setStats(this.statsButton.getAttribute("aria-pressed") === "true" ? this.data.values : null);
+  }
+
+  /** A look that is not answered yet shows the points of the one before: coarser, or not all of them. */
+  private setExact(exact: boolean): void {
+    this.element.dataset["exact"] = String(exact);
+    setText(this.exactness, this.chart.rows === 0 ? "" : exact ? "exact" : "coarse");
+    this.exactness.title = exact ? "Every point of this range is in these lines" : "Drawn from the points of the view before; exact ones are on their way";
+  }
+
   private draw(series: Series[], bucket: number): number {
     const hidden = this.legend.hidden();
     const now = Date.now();
     const found = series.flatMap((one) => {
       const times = one.timesMillis();
-      return this.spec.columns.map((_, number) => {
-        const points: Points = { times, values: one.column(`c${number}`)?.numbers() ?? [] };
-        return { label: lineLabel(this.spec, one.tags, number), points: this.spec.rate ? perSecond(points, bucket, now) : points };
+      // A query of the panel's own has the columns that it has.
+      const columns = this.spec.query === undefined ? this.spec.columns.map((_, number) => one.column(`c${number}`)) : one.columns.filter(({ type }) => type !== "string");
+      return columns.map((column, number) => {
+        const points: Points = { times, values: column?.numbers() ?? [] };
+        const label = this.spec.query === undefined ? lineLabel(this.spec, one.tags, number) : ownLabel(one, column?.name ?? "", columns.length > 1);
+        return { label, tags: one.tags, column: number, points: this.spec.rate ? perSecond(points, bucket, now) : points };
       });
     });
     const { lead, style, floor } = this.spec;
     found.sort((a, b) => Number(b.label === lead) - Number(a.label === lead));
     const lines = found.map(({ label }, number): Line => {
       const strong = lead === undefined ? found.length <= 4 && style !== "band" : label === lead;
-      const high = style === "band" && number % 2 === 1;
-      const fill = high ? "band" : strong && floor !== undefined && (style === "area" || found.length === 1) ? "area" : "none";
-      return { label, colour: style === "band" ? number >> 1 : number, strong, fill, shown: !hidden.has(label) };
+      const high = (style === "band" && number % 2 === 1) || (style === "stacked" && number > 0);
+      const area = style === "stacked" || style === "area" ? strong || lead === undefined : strong && floor !== undefined && found.length === 1;
+      const mark = style === "bars" || style === "points" ? { mark: style } : {};
+      return { label, colour: style === "band" ? number >> 1 : number, strong, fill: high ? "band" : area ? "area" : "none", shown: !hidden.has(label), ...mark };
     });
+    this.sources = found.map(({ tags, column }) => ({ tags, column }));
+    this.labels = found.map(({ label }) => label);
     this.data = align(found.map(({ points }) => points), bucket);
     this.legend.setLines(lines);
-    this.chart.show(lines, this.data, this.span ?? { from: 0, to: 1 });
+    this.chart.show(lines, style === "stacked" ? stack(this.data) : this.data, this.span ?? { from: 0, to: 1 });
+    this.showStats();
     const current = valuesAt(this.data.values, null);
     this.legend.setValues(valuesAt(this.data.values, this.chart.row));
     const spoken = lines.slice(0, 4).map(({ label }, number) => `${label} ${formatValue(current[number], this.spec.unit)}`);
-    const where = this.span ? formatSpan(this.span.from, this.span.to, this.board.utc) : "";
+    const where = this.span ? formatSpan(this.span.from, this.span.to, this.actions.zone()) : "";
     this.plot.setAttribute("aria-label", `${this.spec.title}, ${where}. ${spoken.join(", ")}`);
     return this.data.times.length;
   }
@@ -187,14 +268,19 @@ export class Panel {
   }
 
   private async empty(span: Span): Promise<void> {
-    const { measurement, columns } = this.spec;
-    const extent = await this.source.extent(this.board.database, measurement, columns[0]?.field ?? "").catch(() => null);
+    const field = extentField(this.spec);
+    const extent = field && (await this.source.extent(this.board.database, field.measurement, field.field).catch(() => null));
     if (this.ended) return;
+    if (!field) {
+      this.overlay.replaceChildren(h("strong", {}, "No points in this range"), h("span", { class: "quiet" }, "The query ran and found nothing."));
+      this.setState("empty");
+      return;
+    }
     const outside = extent !== null && (extent.to < span.from || extent.from > span.to);
     const show = outside && h("button", { type: "button", click: () => this.actions.want(extent, "step") }, "Show where they are");
     this.overlay.replaceChildren(
       h("strong", {}, extent === null ? "Nothing recorded yet" : "No points in this range"),
-      h("span", { class: "quiet" }, extent === null ? `No point of ${measurement} has arrived.` : `Points lie in ${formatSpan(extent.from, extent.to, this.board.utc)}.`),
+      h("span", { class: "quiet" }, extent === null ? `No point of ${field.measurement} has arrived.` : `Points lie in ${formatSpan(extent.from, extent.to, this.actions.zone())}.`),
       ...(show ? [show] : []),
     );
     this.setState("empty");

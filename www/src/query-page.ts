@@ -1,10 +1,12 @@
 import { h, setText } from "./dom";
 import { Editor } from "./editor";
-import { curl } from "./influxql";
+import { FILES } from "./files";
+import { formatBytes } from "./format";
+import { curl, frozen } from "./influxql";
 import { forgetAll, pastQueries, remember } from "./query-history";
 import { ResultView } from "./result-view";
 import type { Route, Router } from "./route";
-import { IsopointError, type Source } from "./source";
+import { IsopointError, type Source, type Verification } from "./source";
 import { StatsLine } from "./stats-line";
 
 const EXAMPLES: { database: string; text: string }[] = [
@@ -13,6 +15,9 @@ const EXAMPLES: { database: string; text: string }[] = [
   { database: "_internal", text: "SHOW MEASUREMENTS" },
   { database: "weather", text: 'SELECT max("temp_max"), min("temp_min") FROM "daily"\nGROUP BY time(28d), "location"' },
 ];
+
+/** How often bytes are compared before they are said to differ. */
+const ATTEMPTS = 3;
 
 /** A box for InfluxQL, and its answers. */
 export class QueryPage {
@@ -24,6 +29,8 @@ export class QueryPage {
   private readonly stats = new StatsLine("query");
   private readonly view = new ResultView();
   private readonly save = h("button", { type: "button", "data-testid": "query-csv", hidden: true }, "Export CSV");
+  private readonly verify = h("button", { type: "button", "data-testid": "query-verify", hidden: true, title: "Let the server answer the same, and compare the bytes" }, "Verify with server");
+  private readonly hash = h("p", { class: "stats hash", role: "status", "data-testid": "query-hash" });
   private readonly past = h("div", { class: "popover list" });
   private readonly history: HTMLDetailsElement;
   private readonly said = h("span", { class: "quiet", role: "status" });
@@ -36,10 +43,12 @@ export class QueryPage {
   ) {
     this.history = h("details", { class: "absolute", toggle: () => this.listPast() }, h("summary", {}, "History"), this.past);
     const copy = h("button", { type: "button", "data-testid": "query-curl", click: () => void this.copyCurl() }, "Copy as curl");
+    copy.hidden = source.address === "";
     this.save.addEventListener("click", () => void this.exportCsv());
-    const bar = h("div", { class: "toolbar" }, h("label", { class: "inline" }, "Database", this.database), this.run, h("kbd", { class: "quiet" }, "Ctrl Enter"), h("span", { class: "spring" }), this.said, this.history, copy, this.save);
+    this.verify.addEventListener("click", () => void this.compare());
+    const bar = h("div", { class: "toolbar" }, h("label", { class: "inline" }, "Database", this.database), this.run, h("kbd", { class: "quiet" }, "Ctrl Enter"), h("span", { class: "spring" }), this.said, this.history, copy, this.verify, this.save);
     const form = h("form", { class: "query" }, this.editor.element, bar, this.error);
-    this.element = h("div", { class: "board query-page", "data-testid": "board-query", "data-state": "ready" }, h("h1", { class: "visually-hidden" }, "Query"), form, this.stats.element, this.view.element);
+    this.element = h("div", { class: "board query-page", "data-testid": "board-query", "data-state": "ready" }, h("h1", { class: "visually-hidden" }, "Query"), form, this.stats.element, this.hash, this.view.element);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.running) this.running.abort();
@@ -76,6 +85,7 @@ export class QueryPage {
     this.running?.abort();
     const running = (this.running = new AbortController());
     this.clearError();
+    setText(this.hash, "");
     setText(this.run, "Stop");
     this.element.setAttribute("aria-busy", "true");
     this.answered = { text, database };
@@ -90,11 +100,12 @@ export class QueryPage {
       this.view.show(result);
       const failed = result.results.find((statement) => statement.error !== undefined);
       if (failed?.error !== undefined) this.fail(failed.error);
-      this.save.hidden = false;
+      this.save.hidden = this.source.address === "";
+      this.verify.hidden = database === FILES || this.source.address === "";
     } catch (error) {
       if (this.running === running && !(error instanceof IsopointError && error.code === "aborted")) {
         this.view.clear();
-        this.save.hidden = true;
+        this.save.hidden = this.verify.hidden = true;
         this.fail(error instanceof Error ? error.message : String(error));
       }
     } finally {
@@ -170,6 +181,30 @@ export class QueryPage {
       this.error.replaceChildren(h("pre", {}, command));
       this.error.hidden = false;
     }
+  }
+
+  /** Both answer the last query, as of one moment. Points that come in between make a difference: then once more. */
+  private async compare(): Promise<void> {
+    if (!this.answered) return;
+    const { text, database } = this.answered;
+    setText(this.hash, "The server is asked…");
+    this.verify.disabled = true;
+    try {
+      let result = await this.askBoth(text, database);
+      for (let attempt = 1; attempt < ATTEMPTS && !result.equal; attempt += 1) result = await this.askBoth(text, database);
+      this.hash.dataset["equal"] = String(result.equal);
+      const shown = result.here === "" ? "The bytes are the same; this page may not hash, since it came without https" : `${result.here} here and at the server`;
+      setText(this.hash, result.equal ? `✓ Same ${formatBytes(result.bytes)}: ${shown}` : `✗ ${result.here} here, ${result.there} at the server. Points that arrived in between make such a difference.`);
+    } catch (error) {
+      setText(this.hash, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.verify.disabled = false;
+    }
+  }
+
+  private askBoth(text: string, database: string): Promise<Verification> {
+    const parameters = new URLSearchParams({ db: database, q: frozen(text, Date.now()) });
+    return this.source.verify({ method: "GET", url: `/query?${parameters}` });
   }
 
   private async exportCsv(): Promise<void> {

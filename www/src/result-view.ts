@@ -5,6 +5,7 @@ import { formatCount, formatNanos, plural } from "./format";
 import { Legend } from "./legend";
 import type { QueryResult, Series } from "./source";
 import { type Span, resolve } from "./timerange";
+import { UTC } from "./zone";
 
 const MOST_LINES = 12;
 const MOST_ROWS = 500;
@@ -55,7 +56,7 @@ export class ResultView {
     const more = found.length > drawn.length && h("p", { class: "quiet" }, `${plural(found.length - drawn.length, "more line")} left out of the chart.`);
     this.element.append(h("section", { class: "panel", "aria-label": "Chart of the result", "data-testid": "query-chart", "data-state": "ready" }, h("header", {}, h("h2", {}, "Chart"), h("span", { class: "bucket" }, "times are UTC")), h("div", { class: "plot" }, host), legend.element, more));
     const want = (span: Span): void => this.chart?.setSpan(span);
-    this.chart = new Chart({ unit: "number", utc: true, sync: "query", want, reset: () => want(all), hover: (row) => legend.setValues(valuesAt(data.values, row)) }, host);
+    this.chart = new Chart({ unit: "number", zone: () => UTC, sync: "query", want, reset: () => want(all), hover: (row) => legend.setValues(valuesAt(data.values, row)) }, host);
     this.legend = legend;
     legend.setLines(lines);
     this.chart.show(lines, data, all);

@@ -1,4 +1,5 @@
 import { type Range, type Span, parseRange, parseSpan, printRange, printSpan } from "./timerange";
+import { type Zone, isZone } from "./zone";
 
 /** What the address says: which page, over which time, and how far in. Everything a shared link needs. */
 export interface Route {
@@ -7,6 +8,8 @@ export interface Route {
   range: Range | null;
   /** A closer look within or beside the range; `null` when the range itself is shown. */
   zoom: Span | null;
+  /** What times are shown in; `null`: the board's own. */
+  zone: Zone | null;
   /** The query page's text and database. */
   query: { text: string; database: string } | null;
 }
@@ -15,22 +18,24 @@ export interface Route {
 export function parseRoute(hash: string): Route {
   const [path = "", rest = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
   const parameters = new URLSearchParams(rest);
-  const [range, zoom, text] = [parameters.get("range"), parameters.get("zoom"), parameters.get("q")];
+  const [range, zoom, text, zone] = [parameters.get("range"), parameters.get("zoom"), parameters.get("q"), parameters.get("tz")];
   return {
     page: path,
     range: range === null ? null : parseRange(range),
     zoom: zoom === null ? null : parseSpan(zoom),
+    zone: zone !== null && isZone(zone) ? zone : null,
     query: text === null ? null : { text, database: parameters.get("db") ?? "" },
   };
 }
 
-export function printRoute({ page, range, zoom, query }: Route): string {
+export function printRoute({ page, range, zoom, zone, query }: Route): string {
   const parameters: [string, string][] = [];
   if (range) parameters.push(["range", printRange(range)]);
   if (zoom) parameters.push(["zoom", printSpan(zoom)]);
+  if (zone) parameters.push(["tz", zone]);
   if (query) parameters.push(["db", query.database], ["q", query.text]);
   // Colons and commas are fine in a fragment and kinder to read.
-  const text = new URLSearchParams(parameters).toString().replaceAll("%3A", ":");
+  const text = new URLSearchParams(parameters).toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
   return `#${page}${text === "" ? "" : `?${text}`}`;
 }
 

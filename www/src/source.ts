@@ -1,4 +1,4 @@
-import { type ApiRequest, type ApiResponse, Engine, IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus } from "isopoint";
+import { type ApiRequest, type ApiResponse, Engine, IsopointError, type Progress, readSnapshot, type QueryResult, type QueryStats, type Series, type SyncStatus, type Verification, type WriteResult } from "isopoint";
 import { quote } from "./influxql";
 import type { Span } from "./timerange";
 
@@ -9,20 +9,46 @@ export type Presence = "here" | "missing" | "unreachable";
 export class Source {
   private constructor(
     private readonly engine: Engine,
+    /** Empty when there is no server. */
     readonly address: string,
+    /** What the clock shows to queries; `null`: the present. */
+    private readonly now: number | null,
   ) {}
 
   static async open(address: string): Promise<Source> {
-    return new Source(await Engine.open({ source: address }), address);
+    return new Source(await Engine.open({ source: address }), address, null);
+  }
+
+  /** A database out of a file; to its queries it is always the moment at which that was made. */
+  static async openSnapshot(snapshot: Uint8Array): Promise<{ source: Source; database: string; taken: number }> {
+    const { database, taken } = readSnapshot(snapshot);
+    const source = new Source(await Engine.open({ source: snapshot }), "", taken);
+    await source.follow(database);
+    return { source, database, taken };
+  }
+
+  /** A database of the server's as the file that `openSnapshot` takes. */
+  snapshot(database: string, onProgress: (progress: Progress) => void): Promise<Uint8Array> {
+    return this.engine.snapshot(database, { onProgress });
   }
 
   query(text: string, database: string, signal?: AbortSignal): Promise<QueryResult> {
-    return this.engine.query(text, { ...(database === "" ? {} : { database }), ...(signal ? { signal } : {}) });
+    return this.engine.query(text, { ...(this.now === null ? {} : { now: this.now }), ...(database === "" ? {} : { database }), ...(signal ? { signal } : {}) });
   }
 
   /** Fetches what a query reads, so that every narrower or finer one is answered without a request. */
   async prefetch(text: string, database: string): Promise<{ bytesFetched: number; requests: number }> {
     return this.engine.prefetch(text, { database });
+  }
+
+  /** The parts of block files that a query reads. */
+  blocks(text: string, database: string): Promise<{ file: string; offset: number; len: number }[]> {
+    return this.engine.blocks(text, { database });
+  }
+
+  /** Whether the server answers a request with the same bytes as this page. */
+  verify(request: ApiRequest): Promise<Verification> {
+    return this.engine.verify(request);
   }
 
   /** From the first to the last point of a field; `null` when it has none. */
@@ -38,7 +64,7 @@ export class Source {
 
   /** Asked before a database is followed, since following one that is missing is an error. */
   async presence(database: string): Promise<Presence> {
-    if ((await this.status()).databases.includes(database)) return "here";
+    if ((await this.held()).includes(database)) return "here";
     try {
       return (await this.engine.databases()).includes(database) ? "here" : "missing";
     } catch {
@@ -46,9 +72,21 @@ export class Source {
     }
   }
 
-  /** The server's databases; when it is silent, those in the page. */
+  /** The server's databases and the page's own; when the server is silent, those in the page. */
   async databases(): Promise<string[]> {
-    return this.engine.databases().catch(async () => (await this.status()).databases);
+    const held = await this.held();
+    const known = await this.engine.databases().catch((): string[] => []);
+    return [...known, ...held.filter((database) => !known.includes(database))];
+  }
+
+  /** Databases of this page: those it follows, and its own. */
+  private async held(): Promise<string[]> {
+    return (await this.engine.stats()).databases;
+  }
+
+  /** Stores line protocol in a database of the page's own. */
+  write(lines: string, database: string): Promise<WriteResult> {
+    return this.engine.write(lines, { database });
   }
 
   /** An answer in InfluxDB's CSV, written by the engine. */
@@ -87,4 +125,4 @@ export class Source {
   }
 }
 
-export { IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus };
+export { IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus, type Verification };

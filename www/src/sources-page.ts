@@ -5,6 +5,7 @@ import { formatCount, plural } from "./format";
 import { type FrameJson, type ResultJson, cell, columns, fieldName, lines } from "./frames";
 import { Legend } from "./legend";
 import { type Span, resolve } from "./timerange";
+import { UTC } from "./zone";
 
 const MOST_LINES = 12;
 const MOST_ROWS = 500;
@@ -234,7 +235,7 @@ export class SourcesPage {
     const legend = new Legend("number", (line, on) => this.chart?.toggle(line, on));
     host.append(h("section", { class: "panel", "aria-label": "Chart of the frames", "data-testid": "source-chart" }, h("div", { class: "plot" }, canvas), legend.element));
     const want = (span: Span): void => this.chart?.setSpan(span);
-    this.chart = new Chart({ unit: "number", utc: true, sync: "sources", want, reset: () => want(all), hover: (row) => legend.setValues(valuesAt(data.values, row)) }, canvas);
+    this.chart = new Chart({ unit: "number", zone: () => UTC, sync: "sources", want, reset: () => want(all), hover: (row) => legend.setValues(valuesAt(data.values, row)) }, canvas);
     this.legend = legend;
     legend.setLines(shown);
     this.chart.show(shown, data, all);

@@ -2,7 +2,7 @@ import { h, setText } from "./dom";
 import { formatAge, formatBytes } from "./format";
 import type { Source, SyncStatus } from "./source";
 
-const WORDS = { ready: "Ready", local: "Local", connecting: "Connecting", live: "Live", offline: "Offline" } as const;
+const WORDS = { ready: "Ready", local: "Local", snapshot: "Snapshot", connecting: "Connecting", live: "Live", offline: "Offline" } as const;
 const EVERY_MILLIS = 1000;
 
 /** The badge: whether the server is there, since when not, and how much of its data is in the page. */

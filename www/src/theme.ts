@@ -12,6 +12,8 @@ export interface Palette {
   series: string[];
   text: string;
   grid: string;
+  /** Of thresholds, and of marked moments. */
+  tones: Record<"good" | "warn" | "bad" | "mark", string>;
 }
 
 let palette: Palette | null = null;
@@ -24,7 +26,7 @@ export function colours(): Palette {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
-  palette = { series: Array.from({ length: 8 }, (_, number) => read(`--series-${number + 1}`)), text: read("--text-quiet"), grid: read("--grid") };
+  palette = { series: Array.from({ length: 8 }, (_, number) => read(`--series-${number + 1}`)), text: read("--text-quiet"), grid: read("--grid"), tones: { good: read("--good"), warn: read("--warn"), bad: read("--bad"), mark: read("--series-4") } };
   probe.remove();
   return palette;
 }

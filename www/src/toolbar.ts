@@ -2,12 +2,16 @@ import { h, setText } from "./dom";
 import { formatDuration, formatSpan, formatTime } from "./format";
 import type { BoardSpec } from "./spec";
 import { NARROWEST, type Range, type Span, WIDEST, printRange } from "./timerange";
+import { type Zone, momentOf, zoneName, zones } from "./zone";
 
 export interface ToolbarActions {
   choose(range: Range): void;
   back(): void;
   forward(): void;
   reset(): void;
+  chooseZone(zone: Zone): void;
+  /** Makes one file of what is shown; absent where that is one already. */
+  snapshot?(said: (text: string) => void): Promise<void>;
 }
 
 export interface ToolbarState {
@@ -16,6 +20,7 @@ export interface ToolbarState {
   zoomed: boolean;
   canGoBack: boolean;
   canGoForward: boolean;
+  zone: Zone;
 }
 
 /** The time controls of a board: presets, two moments, history, live. */
@@ -30,11 +35,16 @@ export class Toolbar {
   private readonly from = h("input", { type: "datetime-local", step: 1, required: true, name: "from" });
   private readonly to = h("input", { type: "datetime-local", step: 1, required: true, name: "to" });
   private readonly absolute: HTMLDetailsElement;
+  private readonly zones = h("select", { class: "zone", "aria-label": "Time zone", "data-testid": "zone" });
+  private zone: Zone;
 
   constructor(
-    private readonly board: BoardSpec,
+    board: BoardSpec,
     private readonly actions: ToolbarActions,
   ) {
+    this.zone = board.zone;
+    this.zones.append(...zones().map((zone) => h("option", { value: zone }, zoneName(zone))));
+    this.zones.addEventListener("change", () => actions.chooseZone(this.zones.value));
     const ranges: Range[] = [...board.presets.map((millis): Range => ({ kind: "last", millis })), { kind: "all" }];
     this.presets = new Map(ranges.map((range) => [printRange(range), this.preset(range)]));
     this.back = h("button", { type: "button", class: "icon", "aria-label": "Back to the view before", title: "Back", "data-testid": "back", click: actions.back }, "←");
@@ -51,15 +61,30 @@ export class Toolbar {
       this.reset,
       h("span", { class: "spring" }),
       this.shown,
+      this.zones,
       this.live,
     );
+    const { snapshot } = actions;
+    if (snapshot) {
+      const button = h("button", { type: "button", "data-testid": "snapshot", title: "This dashboard with its data and the engine as one HTML file" }, "Snapshot");
+      button.addEventListener("click", () => {
+        button.disabled = true;
+        void snapshot((text) => setText(button, text)).finally(() => {
+          button.disabled = false;
+          setText(button, "Snapshot");
+        });
+      });
+      this.element.append(button);
+    }
     this.live.hidden = !board.live;
   }
 
-  show({ range, span, zoomed, canGoBack, canGoForward }: ToolbarState): void {
+  show({ range, span, zoomed, canGoBack, canGoForward, zone }: ToolbarState): void {
     const current = zoomed ? "" : printRange(range);
     for (const [name, button] of this.presets) button.setAttribute("aria-pressed", String(name === current));
-    setText(this.shown, formatSpan(span.from, span.to, this.board.utc) + (this.board.utc ? " UTC" : ""));
+    this.zone = zone;
+    this.zones.value = zone;
+    setText(this.shown, formatSpan(span.from, span.to, zone));
     this.back.disabled = !canGoBack;
     this.forward.disabled = !canGoForward;
     this.reset.hidden = !zoomed;
@@ -86,15 +111,14 @@ export class Toolbar {
       { class: "popover" },
       h("label", {}, "From", this.from),
       h("label", {}, "To", this.to),
-      h("p", { class: "quiet" }, this.board.utc ? "Times are UTC." : "Times are local."),
+      h("p", { class: "quiet" }, "Times are those of the zone chosen beside the range."),
       error,
       h("button", { type: "submit", class: "primary" }, "Show"),
     );
     const details = h("details", { class: "absolute", "data-testid": "absolute" }, h("summary", {}, "From … to"), form);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const zone = this.board.utc ? "Z" : "";
-      const [from, to] = [Date.parse(this.from.value + zone), Date.parse(this.to.value + zone)];
+      const [from, to] = [momentOf(this.from.value, this.zone), momentOf(this.to.value, this.zone)];
       const good = to - from >= NARROWEST && to - from <= WIDEST;
       error.hidden = good;
       setText(error, from > to ? "The end lies before the start." : "That is less than two seconds.");
@@ -115,6 +139,6 @@ export class Toolbar {
   }
 
   private local(millis: number): string {
-    return formatTime(millis, this.board.utc).replace(" ", "T");
+    return formatTime(millis, this.zone).replace(" ", "T");
   }
 }

@@ -4,7 +4,7 @@ import { load } from "./load.mjs";
 
 const { align, lineLabel, perSecond, valuesAt } = await load("data");
 const { queryText } = await load("spec");
-const { curl, errorPlace, quote } = await load("influxql");
+const { curl, errorPlace, quote, frozen } = await load("influxql");
 const { parseRoute, printRoute } = await load("route");
 
 test("counters become growth per second; resets and the bucket under way are unknown", () => {
@@ -61,16 +61,21 @@ test("the place that an error names", () => {
   assert.equal(errorPlace("at line 9, char 1", text), null);
 });
 
+test("now is frozen, but not inside names and texts", () => {
+  const text = `SELECT "now()" FROM m WHERE time > NOW() - 1h AND s = 'it\\'s now()' AND time <= now( )`;
+  assert.equal(frozen(text, 5), `SELECT "now()" FROM m WHERE time > '1970-01-01T00:00:00.005Z' - 1h AND s = 'it\\'s now()' AND time <= '1970-01-01T00:00:00.005Z'`);
+});
+
 test("a command for the shell", () => {
   assert.equal(curl("http://h", "d", "SHOW 'x'"), `curl -G 'http://h/query' --data-urlencode 'db=d' --data-urlencode 'q=SHOW '\\''x'\\'''`);
 });
 
 test("routes survive their way through the address", () => {
-  const route = { page: "weather/hourly", range: { kind: "last", millis: 900_000 }, zoom: { from: Date.UTC(2026, 0), to: Date.UTC(2026, 1) }, query: null };
+  const route = { page: "weather/hourly", range: { kind: "last", millis: 900_000 }, zoom: { from: Date.UTC(2026, 0), to: Date.UTC(2026, 1) }, zone: "Europe/Berlin", query: null };
   const hash = printRoute(route);
-  assert.equal(hash, "#weather/hourly?range=15m&zoom=2026-01-01T00:00:00Z..2026-02-01T00:00:00Z");
+  assert.equal(hash, "#weather/hourly?range=15m&zoom=2026-01-01T00:00:00Z..2026-02-01T00:00:00Z&tz=Europe/Berlin");
   assert.deepEqual(parseRoute(hash), route);
-  const query = { page: "query", range: null, zoom: null, query: { text: "SELECT 'a&b=c#'\n+1", database: "d" } };
+  const query = { page: "query", range: null, zoom: null, zone: null, query: { text: "SELECT 'a&b=c#'\n+1", database: "d" } };
   assert.deepEqual(parseRoute(printRoute(query)), query);
-  assert.deepEqual(parseRoute("#machine?range=nonsense&zoom=x"), { page: "machine", range: null, zoom: null, query: null });
+  assert.deepEqual(parseRoute("#machine?range=nonsense&zoom=x"), { page: "machine", range: null, zoom: null, zone: null, query: null });
 });

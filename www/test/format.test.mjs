@@ -45,9 +45,9 @@ test("times and lengths of time", () => {
   assert.deepEqual([500, 12_000, 250_000, 7_200_000, 200_000_000].map(formatAge), ["now", "12 s", "4 min", "2 h", "2 d"]);
   assert.deepEqual([0.44, 12.3, 1340].map(formatMillis), ["0.4 ms", "12 ms", "1.3 s"]);
   const noon = Date.UTC(2026, 10, 24, 12);
-  assert.equal(formatSpan(noon, noon + 900_000, true), "2026-11-24 12:00:00 – 12:15:00");
-  assert.equal(formatSpan(noon, noon + 86_400_000, true), "2026-11-24 12:00 – 2026-11-25 12:00");
-  assert.equal(formatSpan(noon, noon + 5 * 86_400_000, true), "2026-11-24 – 2026-11-29");
+  assert.equal(formatSpan(noon, noon + 900_000, "UTC"), "2026-11-24 12:00:00 – 12:15:00");
+  assert.equal(formatSpan(noon, noon + 86_400_000, "UTC"), "2026-11-24 12:00 – 2026-11-25 12:00");
+  assert.equal(formatSpan(noon, noon + 5 * 86_400_000, "UTC"), "2026-11-24 – 2026-11-29");
 });
 
 test("counts", () => {

@@ -5,6 +5,8 @@
 //!                                   │
 //!  /health /resources /proxy ───────┴► outgoing ─► Errand ─► host ─► other servers
 //!
+//!  /api/dashboards… ─► dashboards ──────────────────► catalog
+//!
 //!  /api/ds/query ─► query ─► testdata ───────────────┐
 //!                      ├───► influxdb ─► language ─► Frames ─► DataFrame ─► expr ─► frame JSON
 //!                      └───► influxdb, prometheus, graphite ─► Errand ─┘
@@ -14,6 +16,7 @@
 
 mod base64;
 mod crud;
+mod dashboards;
 mod error;
 mod expr;
 mod frame;
@@ -100,6 +103,10 @@ pub static SURFACE: Surface = Surface {
         route("datasources-create", "/api/datasources", &["POST"], crud::create),
         route("datasources-slash", "/api/datasources/", &["GET"], crud::list),
         route("datasources-create-slash", "/api/datasources/", &["POST"], crud::create),
+        route("dashboards-save", "/api/dashboards/db", &["POST"], dashboards::save),
+        route("dashboard", "/api/dashboards/uid/{uid}", &["GET"], dashboards::by_uid),
+        route("dashboard-delete", "/api/dashboards/uid/{uid}", &["DELETE"], dashboards::delete),
+        route("dashboards-search", "/api/search", &["GET"], dashboards::search),
         route("ds-query", "/api/ds/query", &["POST"], query::query),
         route("proxy-uid", "/api/datasources/proxy/uid/{uid}", ANY, proxy::open),
         route("proxy-uid-path", "/api/datasources/proxy/uid/{uid}/{*path}", ANY, proxy::open),

@@ -12,6 +12,11 @@ export type Turn =
   | { kind: "frame"; frame: FrameData }
   | { kind: "failed"; statement: number; error: string }
   | { kind: "yield" }
+  | ({ kind: "wrote" } & WriteResult)
+  /** A write ended with an error. */
+  | { kind: "refused"; error: string }
+  /** Files of local databases are to be written first. */
+  | { kind: "store" }
   /** The reader cannot do it; the full module can. */
   | { kind: "beyond" }
   | { kind: "done"; stats: CoreStats };
@@ -59,14 +64,28 @@ export interface Core {
   tail(database: string, bytes: Uint8Array): TailResult;
   wants(database: string): ByteRange[];
   give(database: string, parts: Uint8Array[]): void;
+  /** The block files that the manifest at the start of a tail names. */
+  filesOf(tail: Uint8Array): { name: string; size: number }[];
   forget(database: string): void;
   stats(): { series: number; databases: string[]; files: string[]; filesBytes: number };
   free(): void;
 }
 
+/** What a store wants done with a file; see the core's `Action`. */
+export type FileAction =
+  | { do: "append" | "put"; file: string; bytes: Uint8Array }
+  | { do: "sync" | "delete"; file: string }
+  | { do: "truncate"; file: string; len: number }
+  | { do: "rename"; file: string; to: string };
+
 /** The full module's class. */
 export interface FullCore extends Core {
-  write(body: Uint8Array, database: string, policy: string | undefined, precision: string, now: bigint): WriteResult;
+  /** Begins to store line protocol; gives the task. */
+  write(body: Uint8Array, database: string, policy: string | undefined, precision: string, now: bigint): number;
+  /** Opens what was kept of local databases; they are kept from then on. */
+  recover(names: string[], parts: Uint8Array[], now: bigint): void;
+  action(now: bigint): FileAction | undefined;
+  did(why: string | undefined, now: bigint): void;
   /** Begins to answer an API request; gives the task. */
   open(method: string, path: string, query: string, headers: [string, string][], body: Uint8Array, now: bigint): number;
 }

@@ -22,6 +22,10 @@ export type ErrorCode =
   | "request"
   /** Bytes from the source are not what they should be. */
   | "damaged"
+  /** The device's storage cannot be used: none is there, it is full, or it fails. */
+  | "storage"
+  /** Another tab has the same local databases open. */
+  | "locked"
   /** The module could not be loaded. */
   | "load"
   /** Never seen outside the package: the reader cannot do it, so the full module is loaded. */
@@ -38,7 +42,7 @@ export interface ErrorData {
 export function errorData(error: unknown): ErrorData {
   if (error instanceof IsopointError) return { code: error.code, message: error.message };
   if (error instanceof WebAssembly.RuntimeError) return { code: "crashed", message: `the engine stopped: ${error.message}` };
-  if (error instanceof DOMException && error.name === "AbortError") return { code: "aborted", message: "aborted" };
+  if (error instanceof DOMException && (error.name === "AbortError" || error.name === "TimeoutError")) return { code: "aborted", message: "aborted" };
   const code = (error as { code?: unknown } | null)?.code;
   const message = error instanceof Error ? error.message : String(error);
   return { code: typeof code === "string" ? (code as ErrorCode) : "request", message };

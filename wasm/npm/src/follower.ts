@@ -1,9 +1,11 @@
 import { type BlockCache, coalesce } from "./cache.js";
 import { IsopointError, errorData } from "./errors.js";
 import type { Core } from "./core.js";
+import type { Watch } from "./messages.js";
+import type { Shelf } from "./shelf.js";
 import type { Transport } from "./transport.js";
 
-/** Waits between attempts to reach the source again. */
+/** Waits between attempts to reach the source again, each made up to a quarter longer so that not all pages come at once. */
 const BACK_OFF_MILLIS = [500, 1000, 2000, 5000, 10000];
 
 /** Follows one database of the source: applies its tail, fetches the indexes of its files, reconnects. */
@@ -22,6 +24,7 @@ export class Follower {
     private readonly core: Core,
     private readonly transport: Transport,
     private readonly cache: BlockCache,
+    private readonly shelf: Shelf | null,
     private readonly changed: (what: "status" | "points", points: number) => void,
   ) {
     this.ready = new Promise((resolve, reject) => {
@@ -49,7 +52,8 @@ export class Follower {
       }
       this.state = "offline";
       this.changed("status", 0);
-      await sleep(BACK_OFF_MILLIS[Math.min(attempt, BACK_OFF_MILLIS.length - 1)] ?? 10000, this.abort.signal);
+      const wait = BACK_OFF_MILLIS[Math.min(attempt, BACK_OFF_MILLIS.length - 1)] ?? 10000;
+      await sleep(wait * (1 + Math.random() / 4), this.abort.signal);
     }
   }
 
@@ -90,10 +94,11 @@ export class Follower {
       // All at once: a browser bounds how many are under way.
       const parts = await Promise.all(
         wants.map(async (range) => {
-          const held = this.cache.get(range);
+          const held = this.cache.get(range) ?? (await fromShelf(range, this.cache, this.shelf));
           if (held) return held;
           const part = await this.transport.range(range, this.abort.signal);
           this.cache.put(range.file, range.offset, part);
+          this.shelf?.put(range.file, range.offset, part);
           return part;
         }),
       );
@@ -104,23 +109,44 @@ export class Follower {
 }
 
 /** Fetches ranges that are not held yet; gives what it cost. Throws when that would be more than `budget`. */
-export async function hold(
-  ranges: ByteRangeList,
-  cache: BlockCache,
-  transport: Transport | null,
-  budget: number,
-  signal?: AbortSignal,
-): Promise<{ bytesFetched: number; requests: number }> {
-  const missing = coalesce(ranges.filter((range) => cache.get(range) === null));
+export async function hold(ranges: ByteRangeList, from: Holding, watch: Watch = {}): Promise<{ bytesFetched: number; requests: number }> {
+  const { cache, shelf, transport, budget } = from;
+  const absent = ranges.filter((range) => cache.get(range) === null);
+  if (shelf) for (const range of absent) await fromShelf(range, cache, shelf);
+  const missing = coalesce(absent.filter((range) => cache.get(range) === null));
   const bytesFetched = missing.reduce((sum, range) => sum + range.len, 0);
   if (bytesFetched > budget) {
     throw new IsopointError("budget", `this needs ${bytesFetched} bytes more of the source's files; fetchBudget is ${budget}`);
   }
   if (missing.length > 0 && !transport) throw new IsopointError("source", "this engine has no source");
+  let done = 0;
   await Promise.all(
-    missing.map(async (range) => cache.put(range.file, range.offset, await transport!.range(range, signal))),
+    missing.map(async (range) => {
+      const part = await transport!.range(range, watch.signal);
+      cache.put(range.file, range.offset, part);
+      shelf?.put(range.file, range.offset, part);
+      done += part.length;
+      watch.progress?.({ bytesFetched: done, bytesToFetch: bytesFetched });
+    }),
   );
   return { bytesFetched, requests: missing.length };
+}
+
+/** Where bytes of block files may be: in memory, on the device, at the source. */
+export interface Holding {
+  cache: BlockCache;
+  shelf: Shelf | null;
+  transport: Transport | null;
+  /** Bytes that may be fetched. */
+  budget: number;
+}
+
+/** Takes a range from the device into memory; `null` when it is not there. */
+async function fromShelf(range: ByteRangeList[number], cache: BlockCache, shelf: Shelf | null): Promise<Uint8Array | null> {
+  const part = await shelf?.get(range);
+  if (!part) return null;
+  cache.put(range.file, part.offset, part.bytes);
+  return part.bytes.subarray(range.offset - part.offset, range.offset - part.offset + range.len);
 }
 
 type ByteRangeList = Parameters<typeof coalesce>[0];
@@ -132,12 +158,17 @@ function concat(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
   return both;
 }
 
+/** Ends early when the device says that it is online again. */
 function sleep(millis: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis);
-    signal.addEventListener("abort", () => {
+    const woken = new AbortController();
+    const end = (): void => {
       clearTimeout(timer);
+      woken.abort();
       resolve();
-    }, { once: true });
+    };
+    const timer = setTimeout(end, millis);
+    signal.addEventListener("abort", end, { once: true, signal: woken.signal });
+    if (typeof addEventListener === "function") addEventListener("online", end, { once: true, signal: woken.signal });
   });
 }

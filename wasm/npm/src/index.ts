@@ -1,4 +1,5 @@
 /** The package in a page: the engine runs in a Worker. */
+import { compile } from "./compile.js";
 import { EngineBase, type Platform } from "./engine.js";
 import type { OpenOptions } from "./types.js";
 
@@ -7,18 +8,24 @@ const platform: Platform = {
     reader: new URL("../pkg/reader/isopoint_bg.wasm", import.meta.url),
     full: new URL("../pkg/full/isopoint_bg.wasm", import.meta.url),
   },
-  async compile(wasm) {
-    if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof ArrayBuffer || ArrayBuffer.isView(wasm)) return WebAssembly.compile(wasm as BufferSource);
-    const response = wasm instanceof Response ? wasm : await fetch(wasm as string | URL);
-    if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
-    // A server that calls the file something else than application/wasm still works, a little slower.
-    if (response.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(response);
-    return WebAssembly.compile(await response.arrayBuffer());
+  compile,
+  worker() {
+    if (typeof Worker === "undefined") return null;
+    const here = new URL(import.meta.url);
+    if (here.protocol.startsWith("http") && here.origin !== globalThis.location?.origin) return foreignWorker(new URL("worker.js", here));
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   },
-  worker: () => (typeof Worker === "undefined" ? null : new Worker(new URL("./worker.js", import.meta.url), { type: "module" })),
   host: async (extent, module, options, emit) => (await import("./instance.js")).host(extent, module, options, emit),
 };
+
+/** A browser runs no Worker of another origin, but one of this page's may import from there. */
+function foreignWorker(script: URL): Worker {
+  const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(script.href)};`], { type: "text/javascript" }));
+  const worker = new Worker(address, { type: "module" });
+  // It has been read once the engine answers.
+  worker.addEventListener("message", () => URL.revokeObjectURL(address), { once: true });
+  return worker;
+}
 
 export class Engine extends EngineBase {
   private constructor() {
@@ -33,4 +40,6 @@ export class Engine extends EngineBase {
 
 export { IsopointError, type ErrorCode } from "./errors.js";
 export { Column, QueryResult, Series } from "./result.js";
+export type { DatadogSeries, GrafanaField, GrafanaFrame } from "./formats.js";
+export { readSnapshot, type Snapshot } from "./snapshot.js";
 export type * from "./types.js";

@@ -5,8 +5,8 @@ import { Host, type HostOptions, type Instance } from "./host.js";
 import type { EngineEvent } from "./types.js";
 
 /** A host around a fresh instance of a module, in this thread. */
-export function host(extent: Extent, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Host {
-  return new Host(instantiate(extent, module), instantiate, options, emit);
+export function host(extent: Extent, module: WebAssembly.Module, options: HostOptions, emit: (event: EngineEvent) => void): Promise<Host> {
+  return Host.open(instantiate(extent, module), instantiate, options, emit);
 }
 
 /** Each module has its own glue. Both are here from the start, since not every bundler can split a Worker's script. */

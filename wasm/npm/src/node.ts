@@ -20,7 +20,7 @@ const platform: Platform = {
     return WebAssembly.compile(wasm);
   },
   worker: () => null,
-  host: async (extent, module, options, emit) => host(extent, module, options, emit),
+  host: (extent, module, options, emit) => host(extent, module, options, emit),
 };
 
 export class Engine extends EngineBase {
@@ -36,4 +36,6 @@ export class Engine extends EngineBase {
 
 export { IsopointError, type ErrorCode } from "./errors.js";
 export { Column, QueryResult, Series } from "./result.js";
+export type { DatadogSeries, GrafanaField, GrafanaFrame } from "./formats.js";
+export { readSnapshot, type Snapshot } from "./snapshot.js";
 export type * from "./types.js";

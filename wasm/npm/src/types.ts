@@ -60,8 +60,8 @@ export interface WriteResult {
 
 /** Where the replica stands. */
 export interface SyncStatus {
-  /** `local`: no source. `offline`: the source does not answer; what is in the page still does. */
-  state: "local" | "connecting" | "live" | "offline";
+  /** `local`: no source. `snapshot`: the source is one, and never changes. `offline`: the source does not answer; what is in the page still does. */
+  state: "local" | "snapshot" | "connecting" | "live" | "offline";
   source: string | null;
   databases: string[];
   /** Live block files of all followed databases, and their size at the server. */
@@ -69,6 +69,8 @@ export interface SyncStatus {
   bytesTotal: number;
   /** Bytes of block files that are in the page. */
   bytesHeld: number;
+  /** Bytes of block files that are on the device, for later visits and other tabs. */
+  bytesOnDevice: number;
   /** Fetched since `open`: block bytes, the tail's bytes, requests. */
   bytesFetched: number;
   tailBytes: number;
@@ -77,6 +79,38 @@ export interface SyncStatus {
   lastHeard: number | null;
   /** Why it is offline. */
   error?: string;
+}
+
+/** Where what the engine holds is kept. */
+export type Persistence =
+  /** Nowhere else: gone with the page. */
+  | "memory"
+  /** In the origin's private file system (OPFS), or in IndexedDB where that cannot be written. */
+  | "device"
+  | "opfs"
+  | "indexeddb";
+
+/** How far fetching has come that a call waits for. */
+export interface Progress {
+  bytesFetched: number;
+  bytesToFetch: number;
+}
+
+/** A part of a block file. */
+export interface BlockRange {
+  file: string;
+  offset: number;
+  len: number;
+}
+
+/** Whether this page and the source answer alike. */
+export interface Verification {
+  equal: boolean;
+  /** `sha-256=<hex>` of what was computed here, and of what the source says that it sent. */
+  here: string;
+  there: string;
+  /** Of the body computed here. */
+  bytes: number;
 }
 
 export interface EngineStats {
@@ -101,6 +135,8 @@ export interface ApiResponse {
   status: number;
   headers: [string, string][];
   body: Uint8Array;
+  /** `sha-256=<hex>` of the body, as in the server's `X-Answer-Hash`; empty where the page has no `crypto.subtle`. */
+  hash: string;
   stats: QueryStats;
 }
 
@@ -108,8 +144,8 @@ export interface ApiResponse {
 export type WasmFile = string | URL | Response | BufferSource | WebAssembly.Module;
 
 export interface OpenOptions {
-  /** Address of an Isopoint server to replicate from. Absent: the engine is on its own. */
-  source?: string;
+  /** Address of an Isopoint server to replicate from, or a snapshot. Absent: the engine is on its own. */
+  source?: string | Uint8Array;
   /** Databases to follow from the start; others on their first query. */
   databases?: string[];
   /**
@@ -122,6 +158,17 @@ export interface OpenOptions {
   wasm?: WasmFile | { reader: WasmFile; full: WasmFile };
   /** Run in a Worker (default in a browser) or in this thread (default elsewhere). */
   worker?: boolean | Worker;
+  /**
+   * `memory`, the default, or `device`: block files fetched from the source stay on the device and are shared by the
+   * tabs of this origin; databases of the page's own are kept there, and what a write has acknowledged survives a crash.
+   */
+  persistence?: Persistence;
+  /** Tells stores of one origin apart; default `default`. */
+  name?: string;
+  /** Bytes of block files to keep on the device; default 512 MiB. What was fetched longest ago goes first. */
+  deviceBytes?: number;
+  /** Ends opening. */
+  signal?: AbortSignal;
   /** Bytes of block columns to keep in the page; default 128 MiB. */
   cacheBytes?: number;
   /** Bytes one query may fetch before it is refused; default 64 MiB. */
@@ -134,9 +181,18 @@ export interface QueryOptions {
   /** Milliseconds since 1970; default: the clock, read once. */
   now?: number;
   signal?: AbortSignal;
+  /** Told as bytes come that the query has to fetch. */
+  onProgress?(progress: Progress): void;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Milliseconds since 1970; default: the clock, read once. */
+  now?: number;
 }
 
 export interface WriteOptions {
+  signal?: AbortSignal;
   database: string;
   precision?: "n" | "u" | "ms" | "s" | "m" | "h";
   /** Retention policy. */

@@ -1,8 +1,8 @@
 /** The engine's own thread: takes calls, answers them, reports events. */
-import { errorData } from "./errors.js";
+import { IsopointError, errorData } from "./errors.js";
 import type { Host } from "./host.js";
 import { host as begin } from "./instance.js";
-import { buffersOf, CANCELLABLE, type Call, type Reply } from "./messages.js";
+import { buffersOf, CANCELLABLE, type Call, type Reply, type Watch } from "./messages.js";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const running = new Map<number, AbortController>();
@@ -16,10 +16,11 @@ function send(reply: Reply): void {
 scope.onmessage = async ({ data }: MessageEvent<Call>) => {
   if (data.type === "open") {
     try {
-      host = begin(data.extent, data.module, data.options, (event) => send({ type: "event", event }));
+      host = await begin(data.extent, data.module, data.options, (event) => send({ type: "event", event }));
       send({ type: "opened" });
     } catch (error) {
-      send({ type: "failed", error: { ...errorData(error), code: "load" } });
+      // What is not said in our own words went wrong with the module.
+      send({ type: "failed", error: error instanceof IsopointError ? errorData(error) : { ...errorData(error), code: "load" } });
     }
     return;
   }
@@ -30,9 +31,10 @@ scope.onmessage = async ({ data }: MessageEvent<Call>) => {
   const { id, method, args } = data;
   const abort = new AbortController();
   running.set(id, abort);
+  const watch: Watch = { signal: abort.signal, progress: (progress) => send({ type: "progress", id, progress }) };
   try {
     const call = host![method] as (...args: unknown[]) => unknown;
-    const value = await call.apply(host, CANCELLABLE.has(method) ? [...args, abort.signal] : args);
+    const value = await call.apply(host, CANCELLABLE.has(method) ? [...args, watch] : args);
     send({ type: "done", id, value });
   } catch (error) {
     send({ type: "error", id, error: errorData(error) });

@@ -7,40 +7,41 @@ use bytes::Bytes;
 use isopoint_core::dialect::errand::{self, Errand, ErrandError};
 use isopoint_core::dialect::exchange::{Exchange, Turn};
 use isopoint_core::exec::Budget;
-use isopoint_core::store::Snapshot;
+use isopoint_core::store::{Snapshot, WriteError, Written};
 use isopoint_core::time::Timestamp;
 use js_sys::Uint8Array;
 
 impl Work for Box<dyn Exchange> {
-    fn turn(&mut self, budget: Budget, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> Told {
-        let outcome = match (**self).turn(budget) {
+    fn turn(&mut self, budget: Budget, local: &mut Local, _: &Snapshot, now: Timestamp) -> Told {
+        match (**self).turn(budget) {
             Turn::Head(head) => {
                 let told = Object::new().text("kind", "head").number("status", f64::from(head.status));
-                return Told::Caller(told.value("headers", &values::pairs(&head.headers)).into());
+                Told::Caller(told.value("headers", &values::pairs(&head.headers)).into())
             }
             Turn::Chunk(bytes) => {
                 let told = Object::new().text("kind", "chunk").value("bytes", &Uint8Array::from(&bytes[..]));
-                return Told::Caller(told.into());
+                Told::Caller(told.into())
             }
-            Turn::Read(ranges) => return Told::Read(ranges),
+            Turn::Read(ranges) => Told::Read(ranges),
             Turn::Ask(errands) => {
                 self.told(errands.iter().map(unanswered).collect());
-                return Told::Nobody;
+                Told::Nobody
             }
-            Turn::Yield => return yielded(),
-            Turn::Done(stats) => return done(&stats),
-            Turn::Write { database, policy, batch } => local.write(now, &database, policy.as_deref(), *batch),
-            Turn::Command(command) => match local.command(now, command) {
-                Some(outcome) => outcome,
-                None => return Told::Beyond,
-            },
-        };
-        self.wrote(outcome, values::both(replicas, &local.snapshot()));
-        Told::Nobody
+            Turn::Yield => yielded(),
+            Turn::Done(stats) => done(&stats),
+            Turn::Write { database, policy, batch } => {
+                Told::Wrote(local.write(now, &database, policy.as_deref(), *batch))
+            }
+            Turn::Command(command) => local.command(now, command).map_or(Told::Beyond, Told::Wrote),
+        }
     }
 
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
         (**self).supply(bytes);
+    }
+
+    fn wrote(&mut self, outcome: Result<Written, WriteError>, snapshot: Snapshot) {
+        (**self).wrote(outcome, snapshot);
     }
 }
 

@@ -163,7 +163,7 @@ pub(crate) fn sources(snapshot: &Snapshot) -> Sources {
 }
 
 /// The last segment of the path, decoded. A broken escape stands for itself.
-fn last_segment(call: &Call) -> String {
+pub(crate) fn last_segment(call: &Call) -> String {
     let segment = call.request.path.rsplit('/').next().unwrap_or_default();
     percent_decode(segment).unwrap_or_else(|| segment.to_owned())
 }
@@ -193,19 +193,28 @@ pub(crate) fn answered(
     }
 }
 
-type Decide = fn(&Call, &Sources) -> Result<(Json, DocumentChanges), ApiError>;
+type Decided = Result<(Json, DocumentChanges), ApiError>;
 
-fn change(call: Call, right: Right, decide: Decide) -> Box<dyn Exchange> {
+fn change(call: Call, right: Right, decide: fn(&Call, &Sources) -> Decided) -> Box<dyn Exchange> {
+    change_documents(call, right, move |call| decide(call, &sources(&call.snapshot)))
+}
+
+/// A change of documents, for a caller with the right.
+pub(crate) fn change_documents(
+    call: Call,
+    right: Right,
+    decide: impl Fn(&Call) -> Decided + Send + 'static,
+) -> Box<dyn Exchange> {
     match with_right(&call, right) {
-        Ok(_) => Box::new(Change { call, decide, attempts: 0, done: None, answer: None }),
+        Ok(_) => Box::new(Change { call, decide: Box::new(decide), attempts: 0, done: None, answer: None }),
         Err(error) => error.reply(),
     }
 }
 
-/// Decides, stores, and decides again when the data sources were changed in between.
+/// Decides, stores, and decides again when the documents were changed in between.
 struct Change {
     call: Call,
-    decide: Decide,
+    decide: Box<dyn Fn(&Call) -> Decided + Send>,
     attempts: usize,
     /// What to say once the change is stored.
     done: Option<Json>,
@@ -225,7 +234,7 @@ impl Change {
 impl Exchange for Change {
     fn turn(&mut self, budget: Budget) -> Turn {
         if self.answer.is_none() {
-            match (self.decide)(&self.call, &sources(&self.call.snapshot)) {
+            match (self.decide)(&self.call) {
                 Ok((body, changes)) => {
                     self.done = Some(body);
                     return Turn::Command(Command::Documents(changes));
@@ -250,7 +259,7 @@ impl Exchange for Change {
                 self.say(200, &body);
             }
             Err(WriteError::Catalog(CatalogError::DocumentsChanged(_))) if self.attempts < ATTEMPTS => {}
-            Err(error) => self.fail(&ApiError::new(500, "", format!("Failed to store the data source: {error}"))),
+            Err(error) => self.fail(&ApiError::new(500, "", format!("Failed to store the change: {error}"))),
         }
     }
 }
