@@ -5,6 +5,7 @@ use crate::checks::{self, CheckArgs};
 use crate::config::{Config, Settings};
 use crate::import::{self, ImportArgs};
 use crate::migrate::{self, MigrateArgs};
+use crate::selfcheck::{self, SelfcheckArgs};
 use crate::shell::{self, QueryArgs};
 use crate::{config_file, doctor, manual, ops, server};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -111,11 +112,22 @@ enum Command {
         #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Replay what a real InfluxDB answered against this very program, and print what differs
+    ///
+    /// It starts a server of its own in a temporary folder; nothing of yours is touched. Exit code 1 when an answer differs
+    /// that is not known to.
+    Selfcheck(SelfcheckArgs),
     /// List every path of the HTTP API and who may call it
     Routes {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// The counters of /metrics instead
+        #[arg(long, conflicts_with = "json")]
+        counters: bool,
+        /// As an OpenAPI 3.1 document
+        #[arg(long, conflicts_with_all = ["json", "counters"])]
+        openapi: bool,
     },
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
@@ -175,7 +187,10 @@ pub(crate) fn run() -> ExitCode {
             Exit::Done
         }),
         Command::Doctor { settings, config } => with(settings, config, doctor::examine),
-        Command::Routes { json } => manual::routes(json),
+        Command::Selfcheck(args) => selfcheck::run(&args),
+        Command::Routes { counters: true, .. } => manual::counters(),
+        Command::Routes { openapi: true, .. } => manual::openapi(),
+        Command::Routes { json, .. } => manual::routes(json),
         Command::Completions { shell } => manual::completions(Cli::command(), shell),
         Command::Man { folder } => manual::man(Cli::command(), &folder),
     };

@@ -260,7 +260,14 @@ impl Service {
         let who = self.who(&request, peer);
         let done = (lane == Lane::Query).then(|| self.slow_note(&request, who.clone())).flatten();
         let order = Order { lane, who: Some(who), done };
-        let response = self.run_for(route::open(request, self.host.snapshot(), &self.api), &parts.headers, order).await;
+        let exchange = route::open(request, self.host.snapshot(), &self.api);
+        // A fault that tests inject: what a mistake in a handler would do.
+        #[cfg(debug_assertions)]
+        let exchange: Box<dyn Exchange> = match parts.headers.contains_key("x-isopoint-test-panic") {
+            true => Box::new(Panics),
+            false => exchange,
+        };
+        let response = self.run_for(exchange, &parts.headers, order).await;
         if self.api.authentication && matches!(response.status().as_u16(), 401 | 403) {
             self.login_failed(&unread, peer);
         }
@@ -398,6 +405,26 @@ impl Service {
             0x8000 | (count >> 32) as u16 & 0x3fff,
             count & 0xffff_ffff | u64::from(std::process::id()) << 32 & 0xffff_0000_0000,
         )
+    }
+}
+
+/// An exchange with a mistake in it.
+#[cfg(debug_assertions)]
+struct Panics;
+
+#[cfg(debug_assertions)]
+impl Exchange for Panics {
+    fn turn(&mut self, _: isopoint_core::exec::Budget) -> isopoint_core::dialect::exchange::Turn {
+        panic!("a panic that a test asked for")
+    }
+
+    fn supply(&mut self, _: Result<Vec<Bytes>, String>) {}
+
+    fn wrote(
+        &mut self,
+        _: Result<isopoint_core::store::Written, isopoint_core::store::WriteError>,
+        _: isopoint_core::store::Snapshot,
+    ) {
     }
 }
 

@@ -32,6 +32,7 @@ mod own;
 mod rate_limit;
 mod remote;
 mod self_metrics;
+mod selfcheck;
 mod server;
 mod shell;
 mod slow;

@@ -120,6 +120,22 @@ impl Metrics {
         self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
+    /// Every counter with its kind and what it is, a line each.
+    pub(crate) fn described(&self) -> String {
+        self.requests.get_or_create(&Request { route: "query", status: 200 });
+        self.seconds.get_or_create(&Route { route: "query" });
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a String takes all");
+        let kinds: Vec<(&str, &str)> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+        let mut lines = String::new();
+        for (name, about) in text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' ')) {
+            let kind = kinds.iter().find(|(other, _)| *other == name).map_or("", |(_, kind)| kind);
+            lines += &format!("{name:<34} {kind:<10} {about}\n");
+        }
+        lines
+    }
+
     pub(crate) fn text(&self, host: &Host, counters: &Counters, checks: &Checks) -> String {
         let stats = host.stats();
         let set = |gauge: &Gauge, value: u64| {

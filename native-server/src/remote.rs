@@ -141,21 +141,14 @@ impl Client {
         Ok((answer.status, answer.body))
     }
 
-    pub(crate) fn send(
+    /// A request with headers of its own and nothing added.
+    pub(crate) fn raw(
         &self,
         method: &str,
         target: &str,
-        content_type: Option<&str>,
+        headers: Vec<(String, String)>,
         body: Bytes,
     ) -> Result<HttpReply, String> {
-        let mut headers = Vec::new();
-        headers.extend(self.authorization.iter().map(|value| ("authorization".to_owned(), value.clone())));
-        headers.extend(content_type.map(|kind| ("content-type".to_owned(), kind.to_owned())));
-        // Where Datadog's API knows no other credentials.
-        if let Some(token) = self.authorization.as_ref().and_then(|value| value.strip_prefix("Bearer ")) {
-            headers.push(("dd-api-key".to_owned(), token.to_owned()));
-            headers.push(("dd-application-key".to_owned(), token.to_owned()));
-        }
         let url = format!("{}{target}", self.host);
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(format!("{} is no address; it begins with http:// or https://", self.host));
@@ -172,6 +165,24 @@ impl Client {
             )),
             Err(error) => Err(format!("{}: {error}", self.host)),
         }
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: Option<&str>,
+        body: Bytes,
+    ) -> Result<HttpReply, String> {
+        let mut headers = Vec::new();
+        headers.extend(self.authorization.iter().map(|value| ("authorization".to_owned(), value.clone())));
+        headers.extend(content_type.map(|kind| ("content-type".to_owned(), kind.to_owned())));
+        // Where Datadog's API knows no other credentials.
+        if let Some(token) = self.authorization.as_ref().and_then(|value| value.strip_prefix("Bearer ")) {
+            headers.push(("dd-api-key".to_owned(), token.to_owned()));
+            headers.push(("dd-application-key".to_owned(), token.to_owned()));
+        }
+        self.raw(method, target, headers, body)
     }
 }
 

@@ -2,6 +2,7 @@ import { BOARDS } from "./boards";
 import { Dashboard } from "./dashboard";
 import { h } from "./dom";
 import { GraphPage } from "./graph-page";
+import { logIn } from "./login";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
@@ -33,6 +34,7 @@ let shown: { name: string; page: Page } | null = null;
 void start();
 
 async function start(): Promise<void> {
+  await logIn(main);
   try {
     const source = await Source.open(location.origin);
     badge.follow(source);
