@@ -280,7 +280,7 @@ impl Service {
         if slow.is_zero() {
             return None;
         }
-        let note = Note::of(request, who);
+        let note = Note::of(request, who)?;
         let (driver, host, inside) = (self.driver.clone(), Arc::clone(&self.host), Arc::clone(&self.inside));
         let counters = Arc::clone(&self.counters);
         Some(Box::new(move |took, stats| {

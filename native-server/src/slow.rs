@@ -18,34 +18,37 @@ const LONGEST: usize = 4 << 10;
 pub(crate) struct Note {
     pub who: Who,
     pub path: String,
-    /// As asked; of InfluxQL the statements, else the query string or the body.
+    /// As asked: statements, a query, or the body that describes one.
     text: String,
     /// Of InfluxQL: its form, to ask for the plan with.
     statements: Option<(String, Option<String>)>,
 }
 
 impl Note {
-    pub(crate) fn of(request: &ApiRequest, who: Who) -> Self {
+    /// `None` for what is no query: other bodies may hold secrets.
+    pub(crate) fn of(request: &ApiRequest, who: Who) -> Option<Self> {
         let in_form = |name: &str| {
-            let body =
-                matches!(request.header("content-type"), Some(kind) if kind.starts_with("application/x-www-form"));
+            let body = matches!(request.header("content-type"), Some(kind) if kind.starts_with("application/x-www-form"));
             let body: &[u8] = if body { &request.body } else { b"" };
             let mut pairs = form::pairs(request.query.as_bytes()).chain(form::pairs(body));
             pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
         };
-        let statements = (request.path == "/query").then(|| in_form("q")).flatten();
-        let text = match &statements {
-            Some(statements) => statements.clone(),
-            // A query string may hold keys.
-            None => String::from_utf8_lossy(&request.body[..request.body.len().min(LONGEST)]).into_owned(),
+        let body = || String::from_utf8_lossy(&request.body[..request.body.len().min(LONGEST)]).into_owned();
+        let (text, statements) = match request.path.as_str() {
+            "/query" => {
+                let text = in_form("q")?;
+                (text.clone(), Some((text, in_form("db"))))
+            }
+            "/api/v1/query" => (in_form("query")?, None),
+            "/api/v1/series/points" | "/api/ds/query" | "/api/v2/query/timeseries" | "/api/v2/query/scalar" => (body(), None),
+            _ => return None,
         };
         let mut text = redact(&text).into_owned();
         if text.len() > LONGEST {
             let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             text.truncate(end);
         }
-        let statements = statements.map(|statements| (statements, in_form("db")));
-        Self { who, path: request.path.clone(), text, statements }
+        Some(Self { who, path: request.path.clone(), text, statements })
     }
 
     /// Logs it, with the plan if the engine tells one.

@@ -44,7 +44,7 @@ fn source(folder: &Path) -> Serve {
     }
     let week = 604_800_000_000_000_i64;
     let mut lines =
-        String::from("odd\\ name,k\\,=v\\ =w f\\ x=1.5,i=3i,b=true,s=\"say \\\"hi\\\" \\\\ there\nline\" 5\n");
+        String::from("odd\\ name,k\\,=v\\ \\=w f\\ x=1.5,i=3i,b=true,s=\"say \\\"hi\\\" \\\\ there\nline\" 5\n");
     for at in 0..2_000_i64 {
         lines += &format!("m,host=h{} f={}.25,i={at}i {}\n", at % 3, at % 7, at * week / 500);
     }

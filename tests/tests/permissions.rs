@@ -60,7 +60,7 @@ fn filled(pattern: &str) -> String {
 fn request(route: &Route) -> Request {
     let path = filled(&route.pattern);
     let query = match path.as_str() {
-        "/query" => "db=planted_db&q=SELECT+*+FROM+planted_measurement".to_owned(),
+        "/query" => "db=planted_db&q=SELECT+*+FROM+/.*/".to_owned(),
         _ => "db=planted_db&bucket=planted_db&query=avg:planted_measurement{*}&from=0&to=1000".to_owned(),
     };
     let body = match path.as_str() {
@@ -194,7 +194,7 @@ fn a_token_may_what_it_was_made_for_until_it_ends_or_is_revoked() {
 
     // Datadog's and Grafana's and Facette's clients.
     let bearer = format!("Bearer {reader}");
-    assert_eq!(ask(&mut server, Request::get("/api/v1/validate", &[]).with("DD-API-KEY", &reader)).status, 200);
+    assert_eq!(ask(&mut server, Request::get("/api/v1/metrics", &[("from", "0")]).with("DD-API-KEY", &reader)).status, 200);
     let series = r#"{"series": [{"metric": "x", "points": [[1700000000, 1]]}]}"#;
     let submitted = ask(&mut server, Request::post("/api/v1/series", &[], series).with("DD-API-KEY", &reader));
     assert_eq!(submitted.status, 403, "{}", submitted.text());
@@ -268,8 +268,12 @@ fn guessing_passwords_is_slowed_and_locks_nobody_out() {
     let (_folder, mut server) = serve();
     let users = |password: &str| Request::statement("SHOW USERS").with("Authorization", &basic(("admin", password)));
     assert_eq!(ask(&mut server, users(ADMIN.1)).status, 200);
-    let statuses: Vec<u16> = (0..12).map(|at| ask(&mut server, users(&format!("guess{at}"))).status).collect();
-    assert!(statuses[..8].iter().all(|status| *status == 401) && statuses[11] == 429, "{statuses:?}");
+    let mut statuses = Vec::new();
+    // One is forgiven every three seconds, which a slow machine needs for some hashes.
+    while statuses.len() < 200 && statuses.last() != Some(&429) {
+        statuses.push(ask(&mut server, users(&format!("guess{}", statuses.len()))).status);
+    }
+    assert!(statuses.len() > 9 && statuses.last() == Some(&429), "{statuses:?}");
     let answer = ask(&mut server, users("guess"));
     assert!(answer.status == 429 && answer.header("Retry-After").is_some());
     // Who was let in before, and tokens, are let in still.

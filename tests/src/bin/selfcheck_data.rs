@@ -47,7 +47,7 @@ fn main() {
                     cases += 1;
                     more.extend([("suite", text(&suite.name)), ("case", text(&case.name))]);
                     more.push(("status", Value::number(answer.status)));
-                    if step.rules.is_plain() {
+                    if step.rules.is_plain() && answer.header("Content-Encoding").is_none() {
                         more.push(("content_type", text(&answer.header("Content-Type").unwrap_or_default())));
                         more.push(("body", text(&answer.text())));
                     }
