@@ -1,6 +1,5 @@
 //! Failures as JavaScript sees them: `Error` objects with a `code`.
 
-use isopoint_core::codec::DecodeError;
 use isopoint_core::dialect::influx::frames::Refused;
 use isopoint_core::exec::QueryError;
 use isopoint_core::extent::FULL;
@@ -19,8 +18,8 @@ impl Fault {
         Self { code: "request", message: message.to_owned() }
     }
 
-    pub(crate) fn damaged(error: &DecodeError) -> Self {
-        Self { code: "damaged", message: error.to_string() }
+    pub(crate) fn damaged(message: &str) -> Self {
+        Self { code: "damaged", message: message.to_owned() }
     }
 
     /// The full module can do it, or say why not.

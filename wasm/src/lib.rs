@@ -139,7 +139,7 @@ impl Core {
     pub fn tail(&mut self, database: &str, bytes: &[u8]) -> Result<JsValue, JsValue> {
         let followed = self.replicas.get_mut(database).ok_or_else(|| Fault::request("not followed"))?;
         let replica = followed.newest().ok_or_else(|| Fault::request("not followed"))?;
-        let taken = replica.tail(bytes).map_err(|error| Fault::damaged(&error))?;
+        let taken = replica.tail(bytes).map_err(|error| Fault::damaged(&error.to_string()))?;
         if taken.caught_up
             && let Some(staged) = followed.staged.take()
         {
@@ -163,7 +163,7 @@ impl Core {
     pub fn give(&mut self, database: &str, parts: Array) -> Result<(), JsValue> {
         let replica = self.replicas.get_mut(database).and_then(Followed::newest);
         let replica = replica.ok_or_else(|| Fault::request("not followed"))?;
-        replica.give(bytes_list(&parts)).map_err(|error| Fault::damaged(&error).into())
+        replica.give(bytes_list(&parts)).map_err(|error| Fault::damaged(&error.to_string()).into())
     }
 
     /// The block files that the manifest at the start of a tail names.

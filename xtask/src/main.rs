@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod fuzz;
+mod release;
 mod repo;
 mod setup;
 mod suite;
@@ -32,6 +33,11 @@ Usage: cargo xtask COMMAND
   wasm             build the engine for the page, and the npm package around it
   www              build the dashboard, and first the package it needs
   size             print the size of what a page loads
+  soak             ten minutes of everything at once with faults, and a table (SOAK_SECS=60 is shorter)
+  deny             licences, advisories and sources of all dependencies, by cargo-deny
+  miri             decoders under Miri (needs the nightly toolchain with miri)
+  docs             write the reference pages of the book; build it where mdBook is installed
+  release          archive, Debian package, checksums, each tried on a fresh folder
   setup [STEPS]    install the tools the other commands need
 
 Tools go to .tools (or CARGO_INSTALL_ROOT), builds to target (or CARGO_TARGET_DIR). With CI set, both default to
@@ -44,7 +50,8 @@ fn main() -> ExitCode {
     let rest: Vec<String> = args.collect();
     let repo = Repo::find();
 
-    let takes_none = matches!(command.as_str(), "wasm" | "www" | "size");
+    let takes_none =
+        matches!(command.as_str(), "wasm" | "www" | "size" | "soak" | "deny" | "miri" | "docs" | "release");
     if takes_none && !rest.is_empty() {
         eprintln!("`cargo xtask {command}` takes no arguments\n\n{USAGE}");
         return ExitCode::from(2);
@@ -61,6 +68,11 @@ fn main() -> ExitCode {
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),
         "size" => wasm::size(&repo),
+        "soak" => release::soak(&repo),
+        "deny" => release::deny(&repo),
+        "miri" => release::miri(&repo),
+        "docs" => release::docs(&repo),
+        "release" => release::release(&repo),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

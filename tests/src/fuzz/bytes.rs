@@ -212,9 +212,11 @@ pub(super) fn sync_tail(data: &[u8]) {
 }
 
 pub(super) fn sync_manifest(data: &[u8]) {
-    if let Some(manifest) = wire::Manifest::from_json(data) {
-        let text = manifest.to_json();
-        assert_eq!(wire::Manifest::from_json(text.as_bytes()).map(|again| again.to_json()), Some(text));
+    if let Ok(manifest) = wire::Manifest::decode(data) {
+        let mut bytes = Vec::new();
+        manifest.encode(&mut bytes);
+        let again = wire::Manifest::decode(&bytes).expect("what was written can be read");
+        assert_eq!(again.to_json(), manifest.to_json());
     }
 }
 

@@ -161,7 +161,11 @@ impl Compiler<'_> {
         };
         let mut node = Node::Scan(Box::new(scan));
         if several && !bucketed {
-            node = Node::Group(Box::new(crate::plan::Group { input: node, by: GroupBy::Nothing }));
+            node = Node::Group(Box::new(crate::plan::Group {
+                input: node,
+                by: GroupBy::Nothing,
+                ties: crate::plan::Ties::InOrder,
+            }));
         }
         scaled(node, series.options.as_ref().and_then(|options| number(options, "scale")))
     }
