@@ -8,7 +8,7 @@ export interface Route {
   /** A closer look within or beside the range; `null` when the range itself is shown. */
   zoom: Span | null;
   /** The query page's text and database. */
-  query: { text: string; database: string } | null;
+  query: { text: string; database: string; language?: "datadog" } | null;
 }
 
 /** `#weather/daily?range=all&zoom=…`; parts that make no sense are as if they were not there. */
@@ -20,7 +20,7 @@ export function parseRoute(hash: string): Route {
     page: path,
     range: range === null ? null : parseRange(range),
     zoom: zoom === null ? null : parseSpan(zoom),
-    query: text === null ? null : { text, database: parameters.get("db") ?? "" },
+    query: text === null ? null : { text, database: parameters.get("db") ?? "", ...(parameters.get("language") === "datadog" ? { language: "datadog" as const } : {}) },
   };
 }
 
@@ -29,6 +29,7 @@ export function printRoute({ page, range, zoom, query }: Route): string {
   if (range) parameters.push(["range", printRange(range)]);
   if (zoom) parameters.push(["zoom", printSpan(zoom)]);
   if (query) parameters.push(["db", query.database], ["q", query.text]);
+  if (query?.language) parameters.push(["language", query.language]);
   // Colons and commas are fine in a fragment and kinder to read.
   const text = new URLSearchParams(parameters).toString().replaceAll("%3A", ":");
   return `#${page}${text === "" ? "" : `?${text}`}`;

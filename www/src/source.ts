@@ -1,4 +1,4 @@
-import { type ApiRequest, type ApiResponse, Engine, IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus } from "isopoint";
+import { type ApiRequest, type ApiResponse, Engine, IsopointError, type QueryResult, type QueryStats, Series, type SyncStatus } from "isopoint";
 import { quote } from "./influxql";
 import type { Span } from "./timerange";
 
@@ -87,4 +87,4 @@ export class Source {
   }
 }
 
-export { IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus };
+export { IsopointError, type QueryResult, type QueryStats, Series, type SyncStatus };
