@@ -104,7 +104,7 @@ impl Grid {
     /// The end of the bucket that holds a time.
     pub(super) fn end_of(&self, time: i64) -> i64 {
         let after = self.edges.as_ref().and_then(|edges| edges.iter().find(|edge| **edge > time).copied());
-        after.unwrap_or(time - (time - self.moved).rem_euclid(self.interval) + self.interval)
+        after.unwrap_or_else(|| time - (time - self.moved).rem_euclid(self.interval) + self.interval)
     }
 
     /// The same buckets, `by` seconds later.
