@@ -17,7 +17,6 @@ mod bucket;
 mod build;
 mod cursor;
 mod eval;
-pub mod exact_sum;
 mod expect;
 mod fill;
 mod first_rows;
@@ -50,5 +49,6 @@ mod transform;
 mod union;
 mod walk;
 
+pub use isopoint_kernels::exact_sum;
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

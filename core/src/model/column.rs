@@ -127,7 +127,7 @@ impl Strings {
 
     pub fn get(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.text[start as usize..self.ends[row] as usize]
+        self.text.get(start as usize..self.ends[row] as usize).unwrap_or_default()
     }
 
     /// A column holds less than 4 GiB of text; the caller bounds blocks and frames far below that.

@@ -132,7 +132,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
     if let Some(outer) = outer {
         bounds.narrow(outer.bounds);
         if select.order.is_some_and(|order| order.descending != outer.descending) {
-            return Err(StatementError::Fixed("subqueries must be ordered in the same direction as the query itself"));
+            return Err(StatementError::fixed("subqueries must be ordered in the same direction as the query itself"));
         }
     }
     if interval.is_some() && bounds.max.is_none() {

@@ -8,6 +8,7 @@ use super::parse::ParseError;
 use crate::auth::LoginError;
 use crate::catalog::CatalogError;
 use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::limits::Exceeded;
 use crate::store::{Refusal, WriteError};
 use crate::value::FieldType;
@@ -163,6 +164,14 @@ pub(super) enum StatementError {
     Buckets { asked: u64, allowed: u64 },
     #[error("{}", write_error(.0))]
     Write(WriteError),
+}
+
+impl StatementError {
+    /// A text that InfluxDB prints as it is. An engine that is not [`FULL`] has no texts.
+    #[inline(always)]
+    pub(super) const fn fixed(text: &'static str) -> Self {
+        if FULL { Self::Fixed(text) } else { Self::Query(QueryError::Beyond) }
+    }
 }
 
 impl From<QueryError> for StatementError {

@@ -63,7 +63,7 @@ pub(super) fn check(select: &Select, interval: bool, inherited: bool) -> Result<
         let place = Place { interval, inherited, wildcard: true, limit: select.limit, into: select.target.is_some() };
         check_expr(&field.expr, place, &mut shape)?;
     }
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     if fields == 0 {
         return fixed("at least 1 non-time field must be queried");
     }
@@ -91,7 +91,7 @@ pub(super) fn check(select: &Select, interval: bool, inherited: bool) -> Result<
 }
 
 fn check_expr(expr: &Expr, place: Place, shape: &mut Shape) -> Result<()> {
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     match expr {
         Expr::Variable { .. } => shape.plain = true,
         Expr::Wildcard(_) if !place.wildcard => return fixed("unable to use wildcard in a binary expression"),

@@ -72,7 +72,7 @@ impl Columns {
 }
 
 pub(in crate::dialect::influx) fn regex(pattern: &ast::Regex) -> Result<Regex, StatementError> {
-    Regex::new(&pattern.source).map_err(|_| StatementError::Fixed("error parsing regexp"))
+    Regex::new(&pattern.source).map_err(|_| StatementError::fixed("error parsing regexp"))
 }
 
 /// An expression whose value is absent in every row.

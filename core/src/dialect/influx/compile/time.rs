@@ -300,7 +300,7 @@ impl Interval {
 
 /// Checks the dimensions and reads the buckets out of them. A width of nothing or less means no buckets.
 pub(in super::super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     let mut interval: Option<Interval> = None;
     for dimension in dimensions {
         match unwrapped(dimension) {

@@ -316,12 +316,12 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     let mut last = (0, "");
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|ch: char| ch.is_ascii_digit()).len();
-        let (number, tail) = rest.split_at(digits);
+        let (number, tail) = rest.split_at_checked(digits).unwrap_or_default();
         let number: i64 = number.parse().map_err(|_| invalid())?;
         let &(unit, nanos) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit)).ok_or_else(invalid)?;
         total = total.wrapping_add(number.wrapping_mul(nanos));
         last = (number, unit);
-        rest = &tail[unit.len()..];
+        rest = tail.strip_prefix(unit).unwrap_or_default();
     }
     if total < 0 && !negative {
         let (number, unit) = last;

@@ -22,7 +22,7 @@ mod wide;
 
 use smallvec::SmallVec;
 
-use super::fold::runs;
+use crate::fold::runs;
 
 pub use integer::{sum_i64, sum_u64};
 use wide::Wide;
@@ -187,6 +187,10 @@ impl FromIterator<f64> for ExactSum {
 /// The exact sum of each of the [`runs`] of `values`. `bound` holds for all values, or is found. `out` gets each run's
 /// number and sum in order; [`ExactSum::merge`] adds it to its bucket.
 pub fn sum_runs(values: &[f64], ends: &[u32], bound: Option<Bound>, mut out: impl FnMut(usize, ExactSum)) {
+    sum_each_run(values, ends, bound, &mut out);
+}
+
+fn sum_each_run(values: &[f64], ends: &[u32], bound: Option<Bound>, out: &mut dyn FnMut(usize, ExactSum)) {
     let bound = bound.unwrap_or_else(|| Bound::of(values));
     let longest = runs(ends).map(|rows| rows.len()).max().unwrap_or(0);
     let split = Split::new(bound, longest.min(CHUNK));

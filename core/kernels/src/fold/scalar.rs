@@ -1,5 +1,7 @@
 //! What the folds need of a value.
 
+use super::in_lanes;
+
 /// Values with an order that [`min`](super::min) and [`max`](super::max) fold by. Sealed by use: columns hold these.
 pub trait Scalar: Copy {
     /// Not under any value, and not over any.
@@ -12,6 +14,15 @@ pub trait Scalar: Copy {
     fn greater(self, greatest: Self) -> Self;
     /// Whether both are one value to an output.
     fn same(self, other: Self) -> bool;
+
+    // Of slices: compiled here for each type.
+
+    /// The [least](super::min) of some values.
+    fn least(values: &[Self]) -> Self;
+    /// The [greatest](super::max) of some values.
+    fn greatest(values: &[Self]) -> Self;
+    /// Where a value is first.
+    fn position(values: &[Self], wanted: Self) -> Option<usize>;
 
     /// Decides what [`lesser`](Self::lesser) could not tell apart.
     #[inline(always)]
@@ -26,9 +37,27 @@ pub trait Scalar: Copy {
     }
 }
 
+macro_rules! of_slices {
+    () => {
+        fn least(values: &[Self]) -> Self {
+            Self::settle_min(in_lanes(values, Self::TOP, Self::lesser), values)
+        }
+
+        fn greatest(values: &[Self]) -> Self {
+            Self::settle_max(in_lanes(values, Self::BOTTOM, Self::greater), values)
+        }
+
+        fn position(values: &[Self], wanted: Self) -> Option<usize> {
+            values.iter().position(|value| value.same(wanted))
+        }
+    };
+}
+
 impl Scalar for f64 {
     const TOP: Self = Self::INFINITY;
     const BOTTOM: Self = Self::NEG_INFINITY;
+
+    of_slices!();
 
     // These two forms are one instruction each, unlike `f64::min` and `f64::max`.
     #[inline(always)]
@@ -74,6 +103,8 @@ macro_rules! ordered {
         impl Scalar for $type {
             const TOP: Self = $top;
             const BOTTOM: Self = $bottom;
+
+            of_slices!();
 
             #[inline(always)]
             fn lesser(self, least: Self) -> Self {
