@@ -28,7 +28,8 @@ impl Note {
     /// `None` for what is no query: other bodies may hold secrets.
     pub(crate) fn of(request: &ApiRequest, who: Who) -> Option<Self> {
         let in_form = |name: &str| {
-            let body = matches!(request.header("content-type"), Some(kind) if kind.starts_with("application/x-www-form"));
+            let body =
+                matches!(request.header("content-type"), Some(kind) if kind.starts_with("application/x-www-form"));
             let body: &[u8] = if body { &request.body } else { b"" };
             let mut pairs = form::pairs(request.query.as_bytes()).chain(form::pairs(body));
             pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -40,7 +41,9 @@ impl Note {
                 (text.clone(), Some((text, in_form("db"))))
             }
             "/api/v1/query" => (in_form("query")?, None),
-            "/api/v1/series/points" | "/api/ds/query" | "/api/v2/query/timeseries" | "/api/v2/query/scalar" => (body(), None),
+            "/api/v1/series/points" | "/api/ds/query" | "/api/v2/query/timeseries" | "/api/v2/query/scalar" => {
+                (body(), None)
+            }
             _ => return None,
         };
         let mut text = redact(&text).into_owned();
