@@ -1,3 +1,4 @@
+import { Completion } from "./completion";
 import { h, setText } from "./dom";
 import { Editor } from "./editor";
 import { FILES } from "./files";
@@ -22,7 +23,7 @@ const ATTEMPTS = 3;
 /** A box for InfluxQL, and its answers. */
 export class QueryPage {
   readonly element: HTMLElement;
-  private readonly editor = new Editor(() => this.clearError());
+  private readonly editor: Editor;
   private readonly database = h("select", { "aria-label": "Database", "data-testid": "query-database" });
   private readonly run = h("button", { type: "submit", class: "primary", "data-testid": "query-run" }, "Run");
   private readonly error = h("div", { class: "query-error", role: "alert", "data-testid": "query-error", hidden: true });
@@ -41,6 +42,8 @@ export class QueryPage {
     private readonly source: Source,
     private readonly router: Router,
   ) {
+    const completion = new Completion(source);
+    this.editor = new Editor(() => this.clearError(), "influxql", { completion, database: () => this.database.value });
     this.history = h("details", { class: "absolute", toggle: () => this.listPast() }, h("summary", {}, "History"), this.past);
     const copy = h("button", { type: "button", "data-testid": "query-curl", click: () => void this.copyCurl() }, "Copy as curl");
     copy.hidden = source.address === "";
@@ -139,8 +142,10 @@ export class QueryPage {
   }
 
   private async fillDatabases(): Promise<void> {
+    const known = await this.source.databases();
+    // Read when they are there: a link may have chosen meanwhile.
     const chosen = this.database.value;
-    const names = new Set([...(await this.source.databases()), ...(chosen === "" ? [] : [chosen])]);
+    const names = new Set([...known, ...(chosen === "" ? [] : [chosen])]);
     this.database.replaceChildren(...[...names].map((name) => h("option", { value: name }, name)));
     if (chosen !== "") this.database.value = chosen;
   }
