@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { check, eventually, test } from "./harness.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PAGES = { machine: "board-machine", dashboards: "board-dashboards", graph: "board-graph", query: "board-query", sources: "board-sources" };
+const PAGES = { compare: "board-compare", machine: "board-machine", dashboards: "board-dashboards", graph: "board-graph", query: "board-query", sources: "board-sources" };
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing to complain of (${colorScheme})`, async ({ page, server }) => {

@@ -6,12 +6,12 @@ const STYLES = ["line", "area", "stacked", "bars", "points", "heatmap", "stat", 
 const QUERY = 'SELECT mean("usage") FROM "cpu" WHERE $timeFilter GROUP BY time($__interval), "host" fill(none)';
 
 /** Half an hour of three hosts, and two moments worth a mark. */
-async function prepared(server) {
-  await server.query("CREATE DATABASE house");
+async function prepared(server, database = "house") {
+  await server.query(`CREATE DATABASE ${database}`);
   const now = Math.floor(Date.now() / 1000);
   const lines = Array.from({ length: 1800 }, (_, at) => ["a", "b", "c"].map((host, number) => `cpu,host=${host} usage=${20 + number * 15 + 12 * Math.sin(at / 90 + number)} ${(now - at) * 1_000_000_000}`)).flat();
   lines.push(`deploys text="version 1" ${(now - 900) * 1_000_000_000}`, `deploys text="version 2" ${(now - 300) * 1_000_000_000}`);
-  await server.write("house", lines.join("\n"));
+  await server.write(database, lines.join("\n"));
 }
 
 async function save(server, dashboard) {
@@ -150,9 +150,9 @@ test("a chart says while it is coarse, and when it is exact", async ({ page, ser
 });
 
 test("times are those of the zone that the link says, and moments are marked", async ({ page, server, shots }) => {
-  await prepared(server);
+  await prepared(server, "zones");
   const panel = { type: "timeseries", title: "Usage", targets: [{ refId: "A", rawQuery: true, query: QUERY }] };
-  await save(server, { uid: "zones", title: "Zones", timezone: "utc", time: { from: "now-30m", to: "now" }, panels: [panel], isopoint: { database: "house", annotations: { measurement: "deploys", field: "text" } } });
+  await save(server, { uid: "zones", title: "Zones", timezone: "utc", time: { from: "now-30m", to: "now" }, panels: [panel], isopoint: { database: "zones", annotations: { measurement: "deploys", field: "text" } } });
   await page.goto(`${server.url}/#d/zones`);
   await ready(page, 1);
   const shown = () => byId(page, "range").innerText();
@@ -202,6 +202,6 @@ test("the server confirms an answer of the page by its hash", async ({ page, ser
   await page.goto(`${server.url}/#query?${new URLSearchParams({ db: "house", q: text })}`);
   await eventually("it is answered", () => byId(page, "query-verify").isVisible());
   await byId(page, "query-verify").click();
-  await eventually("the hash is shown", async () => /^✓ Same [\d,.]+ (B|KiB): sha-256=[0-9a-f]{64} here and at the server$/.test(await byId(page, "query-hash").innerText()));
+  await eventually("the hash is shown", async () => /^✓ Same [\d,.]+\s(B|KiB): sha-256=[0-9a-f]{64} here and at the server$/.test(await byId(page, "query-hash").innerText()));
   await shots("verify");
 });

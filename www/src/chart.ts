@@ -314,9 +314,9 @@ function series(line: Line): uPlot.Series {
     show: line.shown,
     scale: "y",
     stroke: () => colour(line.colour),
-    width: line.strong ? 2 : 1.25,
+    width: line.mark === "bars" ? 0 : line.strong ? 2 : 1.25,
     ...(line.fill === "area" ? { fill: () => tint(line.colour, 0.12) } : {}),
-    ...(line.mark === "bars" ? { paths: BARS, fill: () => tint(line.colour, 0.6) } : line.mark === "points" ? { paths: () => null } : {}),
+    ...(line.mark === "bars" ? { paths: BARS, fill: () => tint(line.colour, 0.55) } : line.mark === "points" ? { paths: () => null } : {}),
     points: line.mark === "points" ? { show: true, size: 4, width: 0, fill: () => colour(line.colour) } : { show: false },
     spanGaps: false,
   };

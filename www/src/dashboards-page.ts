@@ -70,7 +70,7 @@ export class DashboardsPage {
     const { uid } = await this.store.save(exportDashboard(board, known));
     this.report.replaceChildren(
       h("h2", {}, `Imported ${board.title}`),
-      h("p", {}, `${plural(board.panels.length, "panel")} of ${plural((json.panels ?? []).length, "panel")} can be shown. `, h("a", { href: `#d/${uid}` }, "Open it")),
+      h("p", {}, `${board.panels.length} of ${plural((json.panels ?? []).length, "panel")} can be shown. `, h("a", { href: `#d/${uid}` }, "Open it")),
       ...(left.length === 0 ? [h("p", { class: "quiet" }, "Nothing was left out.")] : [h("p", {}, "Left out:"), h("ul", {}, ...left.map((what) => h("li", {}, what)))]),
     );
     this.report.hidden = false;

@@ -54,7 +54,7 @@ export class FileDrop {
     const { points, dropped, error } = await this.source.write(text, FILES);
     if (points === 0) throw new Error(error ?? "It has no points.");
     const measurement = /^(?:\\.|[^,\s])+/.exec(text)?.[0]?.replace(/\\(.)/g, "$1") ?? name;
-    return { measurement, pieces: [], rows: points, skipped: dropped, fields: [], tags: [], from: 0n, to: 0n };
+    return { measurement, pieces: [], rows: points, skipped: dropped, fields: [], numbers: [], tags: [], from: 0n, to: 0n };
   }
 
   private async write(points: Points): Promise<Points> {
@@ -68,13 +68,13 @@ export class FileDrop {
     return points;
   }
 
-  private explore(file: string, { measurement, rows, skipped, fields, tags, from, to }: Points): void {
-    const numbers = fields.slice(0, 4).map((field) => `mean(${quote(field)}) AS ${quote(field)}`);
+  private explore(file: string, { measurement, rows, skipped, numbers, tags, from, to }: Points): void {
+    const means = numbers.slice(0, 4).map((field) => `mean(${quote(field)}) AS ${quote(field)}`);
     const span = { from: Number(from / 1_000_000n), to: Number(to / 1_000_000n) + 1 };
     const grouped = tags[0] === undefined ? "" : `, ${quote(tags[0])}`;
-    const text = numbers.length === 0 || span.to - span.from < 2000
+    const text = means.length === 0 || span.to - span.from < 2000
       ? `SELECT * FROM ${quote(measurement)} LIMIT 1000`
-      : `SELECT ${numbers.join(", ")} FROM ${quote(measurement)}\nWHERE time >= ${span.from}ms AND time <= ${span.to}ms\nGROUP BY time(${Math.max(bucketFor(span, 900, 1), 1)}ms)${grouped} fill(none)`;
+      : `SELECT ${means.join(", ")} FROM ${quote(measurement)}\nWHERE time >= ${span.from}ms AND time <= ${span.to}ms\nGROUP BY time(${Math.max(bucketFor(span, 900, 1), 1)}ms)${grouped} fill(none)`;
     this.say(
       h("p", {}, h("strong", {}, file), ` is in this page: ${plural(rows, "point")}${skipped > 0 ? `, ${plural(skipped, "row")} without time or value left out` : ""}. Nothing was sent anywhere.`),
       this.closer(),

@@ -18,6 +18,8 @@ export interface Points {
   /** Rows without a time, or without any value. */
   skipped: number;
   fields: string[];
+  /** Fields of numbers. */
+  numbers: string[];
   tags: string[];
   /** Nanoseconds. */
   from: bigint;
@@ -69,7 +71,8 @@ export function tableToPoints(measurement: string, { columns, rows }: Table): Po
   if (!kinds.includes("number") && !kinds.includes("text") && !kinds.includes("boolean")) throw new Error("There is no column of values beside the times.");
   const scale = timeScale(rows, time);
   const [fields, tags] = [columns.filter((_, at) => ["number", "text", "boolean"].includes(kinds[at] ?? "")), columns.filter((_, at) => kinds[at] === "tag")];
-  const points: Points = { measurement, pieces: [], rows: 0, skipped: 0, fields, tags, from: 0n, to: 0n };
+  const numbers = columns.filter((_, at) => kinds[at] === "number");
+  const points: Points = { measurement, pieces: [], rows: 0, skipped: 0, fields, numbers, tags, from: 0n, to: 0n };
   let lines: string[] = [];
   for (const row of rows) {
     const nanos = nanosOf(row[time], scale);

@@ -14,11 +14,12 @@ export interface ErrorPlace {
 }
 
 /**
- * Reads `at line 2, char 9` from an error, lines and characters (code points) counted from 1. Of InfluxDB's habits
+ * Reads `at line 2, char 9`, or `(line 2, column 9)`, from an error, lines and characters (code points) counted from 1. Of InfluxDB's habits
  * one matters here: a quoted text is reported one character early.
  */
 export function errorPlace(message: string, text: string): ErrorPlace | null {
-  const found = /at line (\d+), char (\d+)/.exec(message);
+  // Datadog says `(line 1, column 25)`.
+  const found = /(?:at line |\(line )(\d+), (?:char|column) (\d+)/.exec(message);
   if (!found) return null;
   const [line, char] = [Number(found[1]), Number(found[2])];
   const lines = text.split("\n");

@@ -1,4 +1,5 @@
 import { BOARDS } from "./boards";
+import { ComparePage } from "./compare-page";
 import { Dashboard } from "./dashboard";
 import { DashboardStore } from "./dashboard-store";
 import { DashboardsPage } from "./dashboards-page";
@@ -21,7 +22,7 @@ interface Page {
 }
 
 /** Pages that are no boards. */
-const OTHERS = ["dashboards", "graph", "query", "sources"];
+const OTHERS = ["compare", "dashboards", "graph", "query", "sources"];
 
 startTheme();
 bindThemeButton(byId("theme"));
@@ -80,6 +81,7 @@ function show(source: Source, route: Route): void {
 
 function create(source: Source, name: string): Page {
   if (name === "graph") return new GraphPage(source);
+  if (name === "compare") return new ComparePage(source);
   if (name === "sources") return new SourcesPage();
   const store = new DashboardStore(source.address);
   if (name === "dashboards") return new DashboardsPage(source, store);

@@ -21,6 +21,9 @@ export interface PanelActions {
   zone(): Zone;
 }
 
+/** How late an answer may be before a chart that follows the clock is called coarse. */
+const LATE_MILLIS = 1000;
+
 /** One query over time, drawn: title, chart, legend, and what the answer took. */
 export class Panel {
   readonly element: HTMLElement;
@@ -44,6 +47,7 @@ export class Panel {
   /** The whole range that this look is a part of; closer looks shall stay without requests. */
   private range: Span | null = null;
   private live = false;
+  private late: number | undefined;
   /** The span that what is drawn was asked for. */
   private answered: Span | null = null;
   /** What the page holds all bytes of, so that no closer look asks for more. */
@@ -105,7 +109,11 @@ export class Panel {
     this.range = range;
     this.live = live;
     this.chart.setSpan(span);
-    this.setExact(this.answered !== null && this.answered.from === span.from && this.answered.to === span.to);
+    clearTimeout(this.late);
+    const exact = this.answered !== null && this.answered.from === span.from && this.answered.to === span.to;
+    // A range that follows the clock moves all the time: what its next answer is late for is worth a word, not more.
+    if (exact || !live || span !== range) this.setExact(exact);
+    else this.late = setTimeout(() => this.setExact(false), LATE_MILLIS);
     this.refresh();
   }
 
@@ -126,6 +134,7 @@ export class Panel {
 
   destroy(): void {
     this.ended = true;
+    clearTimeout(this.late);
     this.sight.disconnect();
     this.legend.destroy();
     this.chart.destroy();
@@ -159,7 +168,8 @@ export class Panel {
       this.bucket = bucket;
       const lines = this.draw(result.series(), bucket);
       this.answered = span;
-      this.setExact(this.span?.from === span.from && this.span.to === span.to);
+      clearTimeout(this.late);
+      this.setExact((this.live && this.span === this.range) || (this.span?.from === span.from && this.span.to === span.to));
       this.stats.show(result.stats);
       setText(this.width, `${this.spec.rate ? "per second · " : ""}${formatDuration(bucket)} buckets`);
       this.width.title = text;

@@ -1,3 +1,4 @@
+import { Completion } from "./completion";
 import { type Known, bracesAt, complete, curlDatadog, planText } from "./datadog";
 import { DatadogSource, resultOf } from "./datadog-source";
 import { h, setText } from "./dom";
@@ -27,7 +28,7 @@ const WINDOWS: [string, number][] = [["last 15 minutes", 900], ["last hour", 360
 /** A box for InfluxQL or Datadog's language, and its answers. */
 export class QueryPage {
   readonly element: HTMLElement;
-  private readonly editor = new Editor(() => this.clearError());
+  private readonly editor: Editor;
   private readonly database = h("select", { "aria-label": "Database", "data-testid": "query-database" });
   private readonly run = h("button", { type: "submit", class: "primary", "data-testid": "query-run" }, "Run");
   private readonly error = h("div", { class: "query-error", role: "alert", "data-testid": "query-error", hidden: true });
@@ -54,6 +55,8 @@ export class QueryPage {
     private readonly source: Source,
     private readonly router: Router,
   ) {
+    const completion = new Completion(source);
+    this.editor = new Editor(() => this.clearError(), "influxql", { completion, database: () => this.database.value });
     this.datadog = new DatadogSource(source);
     this.language.addEventListener("change", () => this.speak());
     this.history = h("details", { class: "absolute", toggle: () => this.listPast() }, h("summary", {}, "History"), this.past);
@@ -170,6 +173,9 @@ export class QueryPage {
 
   private speak(): void {
     const datadog = this.language.value === "datadog";
+    this.editor.language = datadog ? "datadog" : "influxql";
+    // Here its words come with the tags of the metric that is being written.
+    this.editor.completes = !datadog;
     this.databaseLabel.hidden = datadog;
     this.windowLabel.hidden = !datadog;
     this.offered.hidden = true;
@@ -204,8 +210,10 @@ export class QueryPage {
   }
 
   private async fillDatabases(): Promise<void> {
+    const known = await this.source.databases();
+    // Read when they are there: a link may have chosen meanwhile.
     const chosen = this.database.value;
-    const names = new Set([...(await this.source.databases()), ...(chosen === "" ? [] : [chosen])]);
+    const names = new Set([...known, ...(chosen === "" ? [] : [chosen])]);
     this.database.replaceChildren(...[...names].map((name) => h("option", { value: name }, name)));
     if (chosen !== "") this.database.value = chosen;
   }

@@ -1,4 +1,4 @@
-import { type ApiRequest, type ApiResponse, Engine, IsopointError, type Progress, readSnapshot, type QueryResult, type QueryStats, Series, type SyncStatus, type Verification, type WriteResult } from "isopoint";
+import { type ApiRequest, type ApiResponse, type DatadogSeries, Engine, type GrafanaFrame, IsopointError, type Progress, readSnapshot, type QueryResult, type QueryStats, Series, type SyncStatus, type Verification, type WriteResult } from "isopoint";
 import { quote } from "./influxql";
 import type { Span } from "./timerange";
 
@@ -100,6 +100,20 @@ export class Source {
   /** A request to any API, answered by the engine in the page. */
   exchange(request: ApiRequest): Promise<ApiResponse> {
     return this.engine.exchange(request);
+  }
+
+  datadog(query: string, from: number, to: number): Promise<DatadogSeries[]> {
+    return this.engine.datadog(query, from, to);
+  }
+
+  /** Facette's points of a graph. */
+  points(request: object): Promise<unknown> {
+    return this.engine.points(request);
+  }
+
+  /** Grafana's frames of queries to a database. */
+  frames(request: Parameters<Engine["frames"]>[0]): Promise<GrafanaFrame[]> {
+    return this.engine.frames(request);
   }
 
   /** Follows a database, and waits until what is here of it is good for answers. */

@@ -44,8 +44,10 @@ export function startTheme(): void {
 /** The button that goes through the themes. */
 export function bindThemeButton(button: HTMLElement): void {
   const show = (): void => {
-    button.textContent = { system: "◐ Auto", light: "☀ Light", dark: "☾ Dark" }[stored()];
-    button.setAttribute("aria-label", `Theme: ${stored()}. Press to change.`);
+    const text = { system: "◐ Auto", light: "☀ Light", dark: "☾ Dark" }[stored()];
+    button.textContent = text;
+    // The name begins with what is seen, for those who speak to the page.
+    button.setAttribute("aria-label", `${text}: the theme. Press to change.`);
   };
   button.addEventListener("click", () => {
     const next = ORDER[(ORDER.indexOf(stored()) + 1) % ORDER.length] ?? "system";
