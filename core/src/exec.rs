@@ -26,6 +26,7 @@ mod follow;
 mod gaps;
 mod group;
 mod join;
+mod lanes;
 mod limit;
 mod load;
 mod map;
@@ -49,5 +50,6 @@ mod transform;
 mod union;
 mod walk;
 
+pub use lanes::Pool;
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

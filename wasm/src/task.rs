@@ -44,7 +44,7 @@ impl Task {
     /// One thing that the caller must know, after any number that it need not.
     pub(crate) fn turn(&mut self, rows: u64, local: &mut Local, replicas: &Snapshot, now: Timestamp) -> JsValue {
         loop {
-            match self.work.turn(Budget { rows }, local, replicas, now) {
+            match self.work.turn(Budget::rows(rows), local, replicas, now) {
                 Told::Caller(told) => return told,
                 Told::Nobody => {}
                 Told::Read(ranges) => {

@@ -1,12 +1,13 @@
 //! Groups of groups, and their rows merged by time.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Pace, Poll, Rows, Source, Tags, View};
 use super::first_rows::FirstRows;
-use super::table::{Table, row_bytes};
+use super::table::{Table, extend, row_bytes};
 use super::task::QueryError;
 use crate::order::sort_dedup;
 use crate::plan::{GroupBy, Listed};
 use crate::sorted::SortedMap;
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub(super) struct GroupSource {
 
 /// With more groups than this, and few rows asked for, they are read one after the other.
 const MANY: usize = 16;
+/// So many groups may hold whole blocks at the same time.
+const FEW_GROUPS: usize = 8;
 /// Few rows.
 const FEW: u64 = 1 << 16;
 
@@ -95,18 +98,22 @@ impl Source for GroupSource {
         self.grouping.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let members = &self.grouping.members[group];
         if let [only] = members[..] {
-            return self.input.open(only as usize, None);
+            return self.input.open(only as usize, &ask.without_wish());
         }
         let columns = Arc::clone(&self.grouping.groups[group].columns);
         if let Some(most) = self.most_rows.filter(|most| (1..=FEW).contains(most) && members.len() > MANY) {
             let input = Arc::clone(&self.input);
             return Box::new(FirstRows::new(input, members.clone(), columns, most as usize, self.descending));
         }
+        // All of them are read at the same time.
+        let pace = if members.len() > FEW_GROUPS { Pace::Narrow } else { Pace::Growing };
+        let ask = Ask { pace, ..ask.without_wish() };
         Box::new(MergeCursor {
-            inputs: members.iter().map(|at| Member { cursor: self.input.open(*at as usize, None), at: 0 }).collect(),
+            inputs: members.iter().map(|at| Member::new(self.input.open(*at as usize, &ask))).collect(),
+            chosen: Vec::new(),
             descending: self.descending,
             lacking: (0..members.len()).collect(),
             heap: BinaryHeap::new(),
@@ -119,8 +126,27 @@ impl Source for GroupSource {
 
 struct Member {
     cursor: Box<dyn Cursor>,
-    /// The next row of its present run.
+    /// Of the rows of its present run, the first of which has number `first` there.
+    times: Vec<i64>,
+    first: usize,
+    /// The next one of them.
     at: usize,
+    /// Its place among the members whose rows are being copied.
+    place: Cell<usize>,
+}
+
+impl Member {
+    const fn new(cursor: Box<dyn Cursor>) -> Self {
+        Self { cursor, times: Vec::new(), first: 0, at: 0, place: Cell::new(0) }
+    }
+}
+
+/// Rows of a member's run, by their place in its times.
+#[derive(Clone, Copy)]
+struct Stretch {
+    member: usize,
+    from: usize,
+    to: usize,
 }
 
 struct MergeCursor {
@@ -130,6 +156,8 @@ struct MergeCursor {
     lacking: VecDeque<usize>,
     /// Order of the next row of every other member: of its time, of the member.
     heap: BinaryHeap<Reverse<(i64, usize)>>,
+    /// What comes next, still in the members' runs.
+    chosen: Vec<Stretch>,
     out: Table,
     columns: Arc<[ColumnDef]>,
     lease: Option<Lease>,
@@ -141,10 +169,13 @@ impl MergeCursor {
         while let Some(&member) = self.lacking.front() {
             match self.inputs[member].cursor.next(cx)? {
                 Poll::Rows => {
-                    let (rows, last) = (self.inputs[member].cursor.rows(), self.inputs.len());
-                    let place = place(rows.times[rows.from], member, last, self.descending);
-                    self.inputs[member].at = rows.from;
-                    self.heap.push(Reverse(place));
+                    let members = self.inputs.len();
+                    let Member { cursor, times, first, at, .. } = &mut self.inputs[member];
+                    let rows = cursor.rows();
+                    times.clear();
+                    times.extend_from_slice(rows.times());
+                    (*first, *at) = (rows.from, 0);
+                    self.heap.push(Reverse(place(times[0], member, members, self.descending)));
                 }
                 Poll::End | Poll::Summary => {}
                 Poll::Need => {
@@ -156,6 +187,35 @@ impl MergeCursor {
             self.lacking.pop_front();
         }
         Ok(None)
+    }
+}
+
+impl MergeCursor {
+    /// Copies the rows chosen, column by column.
+    fn take_chosen(&mut self) {
+        // The members met, and the columns of each.
+        let (mut met, mut views): (Vec<usize>, Vec<Vec<View<'_>>>) = (Vec::new(), Vec::new());
+        for stretch in &self.chosen {
+            let input = &self.inputs[stretch.member];
+            if met.get(input.place.get()) != Some(&stretch.member) {
+                input.place.set(met.len());
+                met.push(stretch.member);
+                views.push(input.cursor.rows().columns);
+            }
+            self.out.times.extend_from_slice(&input.times[stretch.from..stretch.to]);
+        }
+        for (at, column) in self.out.columns.iter_mut().enumerate() {
+            for Stretch { member, from, to } in &self.chosen {
+                let input = &self.inputs[*member];
+                let view = views[input.place.get()][at];
+                if to - from == 1 {
+                    column.push(view.get(input.first + from));
+                } else {
+                    extend(column, view, input.first + from, input.first + to);
+                }
+            }
+        }
+        self.chosen.clear();
     }
 }
 
@@ -180,19 +240,22 @@ impl Cursor for MergeCursor {
             lease.grow(MERGED * row_bytes(&self.columns))?;
         }
         self.out.clear();
-        while self.out.len() < MERGED {
-            if let Some(wait) = self.pull_lacking(cx)? {
-                return Ok(if self.out.len() > 0 { Poll::Rows } else { wait });
+        let mut left = MERGED;
+        while left > 0 {
+            if !self.lacking.is_empty() {
+                // A pull ends the run that its rows are in.
+                self.take_chosen();
+                if let Some(wait) = self.pull_lacking(cx)? {
+                    return Ok(if self.out.len() > 0 { Poll::Rows } else { wait });
+                }
             }
             let Some(Reverse((_, order))) = self.heap.pop() else { break };
             let members = self.inputs.len();
             let member = if self.descending { members - order } else { order };
-            let input = &mut self.inputs[member];
-            let mut rows = input.cursor.rows();
-            let end = rows.to;
-            let most = end.min(input.at + MERGED - self.out.len());
-            let place = |row: usize| place(rows.times[row], member, members, self.descending);
-            let mut to = input.at + 1;
+            let Member { times, at, .. } = &mut self.inputs[member];
+            let most = times.len().min(*at + left);
+            let place = |row: usize| place(times[row], member, members, self.descending);
+            let mut to = *at + 1;
             match self.heap.peek() {
                 Some(Reverse(next)) => {
                     while to < most && place(to) < *next {
@@ -201,15 +264,16 @@ impl Cursor for MergeCursor {
                 }
                 None => to = most,
             }
-            if to < end {
+            if to < times.len() {
                 self.heap.push(Reverse(place(to)));
             } else {
                 self.lacking.push_back(member);
             }
-            (rows.from, rows.to) = (input.at, to);
-            self.out.extend(&rows);
-            input.at = to;
+            self.chosen.push(Stretch { member, from: *at, to });
+            left -= to - *at;
+            *at = to;
         }
+        self.take_chosen();
         Ok(if self.out.len() > 0 { Poll::Rows } else { Poll::End })
     }
 

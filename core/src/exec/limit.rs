@@ -1,6 +1,6 @@
 //! Pages: rows of a group, groups of a name.
 
-use super::cursor::{Context, Cursor, Header, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Poll, Rows, Source};
 use super::task::QueryError;
 use crate::plan::Limit;
 use std::sync::Arc;
@@ -46,10 +46,10 @@ impl Source for LimitSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         let header = &self.groups()[group];
         Box::new(LimitCursor {
-            input: self.input.open(group, None),
+            input: self.input.open(group, &Ask::default()),
             counted: (self.id, header.input, Arc::clone(&header.name)),
             page: self.page,
             admitted: !self.page.counts_groups(),
