@@ -10,6 +10,7 @@ mod suite;
 mod tidy;
 mod wasm;
 mod www;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ Usage: cargo xtask COMMAND
   wasm             build the engine for the page, and the npm package around it
   www              build the dashboard, and first the package it needs
   size             print the size of what a page loads
+  zones [FOLDER]   make the table of time zones anew from compiled ones, such as /usr/share/zoneinfo
   setup [STEPS]    install the tools the other commands need
 
 Tools go to .tools (or CARGO_INSTALL_ROOT), builds to target (or CARGO_TARGET_DIR). With CI set, both default to
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         "check" => suite::run_steps(&repo, check::STEPS, &rest),
         "setup" => suite::run_steps(&repo, setup::STEPS, &rest),
         "bench" => bench(&repo, &rest),
+        "zones" => zones::write(&repo, rest.first().map(String::as_str)),
         "differential" => differential(&repo, &rest),
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),
