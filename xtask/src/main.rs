@@ -12,6 +12,7 @@ mod suite;
 mod tidy;
 mod wasm;
 mod www;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ Usage: cargo xtask COMMAND
   docs             write the reference pages of the book; build it where mdBook is installed
   openapi          the running server against its OpenAPI description, by schemathesis
   release          archive, Debian package, checksums, each tried on a fresh folder
+  zones [FOLDER]   make the table of time zones anew from compiled ones, such as /usr/share/zoneinfo
   setup [STEPS]    install the tools the other commands need
 
 Tools go to .tools (or CARGO_INSTALL_ROOT), builds to target (or CARGO_TARGET_DIR). With CI set, both default to
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         "setup" => suite::run_steps(&repo, setup::STEPS, &rest),
         "fuzz" => fuzz::fuzz(&repo, &rest),
         "bench" => bench(&repo, &rest),
+        "zones" => zones::write(&repo, rest.first().map(String::as_str)),
         "differential" => differential(&repo, &rest),
         "wasm" => wasm::build(&repo),
         "www" => wasm::build(&repo).and_then(|_| www::build(&repo)),

@@ -113,7 +113,6 @@ fn deletion(random: &mut Seeded) -> Ask {
     let text = random
         .pick(&[
             "DELETE FROM c WHERE h = 'a'",
-            "DELETE FROM c WHERE time < 1677700000s",
             "DELETE WHERE h = 'b' AND time > 1677700000s",
             "DELETE FROM d",
             "DELETE FROM /c.*/ WHERE z != ''",

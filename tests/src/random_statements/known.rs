@@ -26,7 +26,7 @@ pub fn known(text: &str) -> Option<&'static str> {
     }
     if let Some((_, rest)) = text.split_once("percentile(").filter(|_| has("GROUP BY time(")) {
         let number = rest.split([',', ')']).nth(1).and_then(|number| number.trim().parse::<u64>().ok());
-        if number.is_none_or(|number| number < 50) {
+        if number.is_none_or(|number| number < 50) || rest.contains("), h") {
             return Some("a bucket in which percentile finds nothing ends InfluxDB's query, or doubles its rows");
         }
     } else if has("percentile(") {
@@ -34,6 +34,9 @@ pub fn known(text: &str) -> Option<&'static str> {
     }
     if ["(stddev(", "(sqrt(", "(ln(", "(log"].iter().any(|inner| has(inner)) {
         return Some("what comes of a value that is no number depends on the order in which it is met");
+    }
+    if has("SLIMIT") && (has("sum(s)") || has("sum(b)")) {
+        return Some("a page of no series refuses no function");
     }
     let (inners, outer) = subqueries(text)?;
     let grouped = outer.split("GROUP BY").nth(1).is_some_and(|by| by.contains(['h', 'z', '*']));
@@ -52,7 +55,8 @@ pub fn known(text: &str) -> Option<&'static str> {
             "rows of two sources of one name and time are told in the order of a heap, of rows already filtered",
         );
     }
-    if inners.contains("GROUP BY time(") && outer.contains("time >") && alone == outer {
+    let points = has(" top(") || has(" bottom(") || alone == outer;
+    if inners.contains("GROUP BY time(") && outer.contains("time >") && points {
         return Some("a bucket that begins before the range ends InfluxDB's query");
     }
     if text.split(" FROM ").next().is_some_and(|list| list.contains("::")) {

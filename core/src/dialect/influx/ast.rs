@@ -158,6 +158,8 @@ pub struct Select {
     /// `GROUP BY`: tags, regexes, `*` and `time(…)` calls as written.
     pub dimensions: Vec<Expr>,
     pub fill: Fill,
+    /// `fill(previous, d)`: how far before the range a value may lie, in nanoseconds. Not InfluxQL.
+    pub fill_reach: i64,
     pub order: Option<Order>,
     pub sort: Option<ColumnOrder>,
     /// 0 means no limit, as InfluxDB has it.

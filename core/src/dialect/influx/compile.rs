@@ -199,7 +199,7 @@ fn prepare(
         let (rows, paged) = compiler.aggregated()?;
         (rows, compiler.ties_of_calls(), paged)
     };
-    let stand_ins = if raw { Vec::new() } else { compiler.stand_ins() };
+    let stand_ins = if raw { Vec::new() } else { compiler.stand_ins(&types) };
     if let Some(sort) = select.sort.as_ref().filter(|_| FULL) {
         let column = compiler.names.iter().skip(1).position(|name| *name == sort.column);
         let column = column.ok_or_else(|| StatementError::Words(format!("no column {} to order by", sort.column)))?;

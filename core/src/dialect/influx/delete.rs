@@ -37,7 +37,8 @@ pub(super) fn delete(statement: &Statement, context: &Context<'_>) -> Result<Opt
         if let Some(condition) = &condition {
             refuse_fields(condition, name, database)?;
         }
-        let condition = condition.as_ref().map(TagCondition::new).transpose()?;
+        let condition =
+            condition.as_ref().map(|condition| TagCondition::new(condition)?.without_arithmetic()).transpose()?;
         let series =
             condition.map(|condition| condition.series(index).into_iter().map(|(_, key)| key.clone()).collect());
         if series.as_ref().is_none_or(|series: &Vec<_>| !series.is_empty()) {

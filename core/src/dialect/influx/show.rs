@@ -102,7 +102,10 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
     }
     let condition = match (condition, show.cardinality.is_some()) {
         (None, _) => None,
-        (Some(condition), false) => Some(TagCondition::new(&condition)?),
+        (Some(condition), false) if matches!(show.what, Schema::TagKeys | Schema::TagValues) => {
+            Some(TagCondition::new(&condition)?)
+        }
+        (Some(condition), false) => Some(TagCondition::new(&condition)?.without_arithmetic()?),
         (Some(condition), true) if show.what == Schema::TagValues => {
             Some(TagCondition::lenient(&condition).of_present_tags())
         }

@@ -438,6 +438,76 @@ fn raw_points_are_selected() {
 }
 
 #[test]
+fn rows_of_one_time_come_as_a_heap_gives_them() {
+    for flushing in [false, true] {
+        let mut server = Server::with_points(flushing);
+        let lines: String = [60, 120]
+            .into_iter()
+            .flat_map(|time| [("a", 1), ("b", 2), ("c", 3)].map(|(h, v)| format!("t,h={h} v={v} {time}\n")))
+            .collect();
+        assert_eq!(server.post("/write", "db=d&precision=s", &lines).head.status, 204);
+        let mut check = |q: &str, expected: &str| {
+            let answer = server.ask(q);
+            assert!(answer.contains(&format!("\"values\":[{expected}]")), "{q}: {answer}");
+        };
+        // Three series do not take turns.
+        check("SELECT v FROM t", "[60,1],[60,3],[60,2],[120,3],[120,2],[120,1]");
+        check("SELECT v FROM t ORDER BY time DESC", "[120,3],[120,1],[120,2],[60,1],[60,2],[60,3]");
+        // Texts that come first by name order them.
+        check("SELECT h, v FROM t", "[60,\"a\",1],[60,\"b\",2],[60,\"c\",3],[120,\"a\",1],[120,\"b\",2],[120,\"c\",3]");
+        // Two points are looked at, of which the greater one counts.
+        check("SELECT first(v) FROM t", "[60,3]");
+        check("SELECT first(v), h FROM t", "[60,2,\"b\"]");
+        check("SELECT last(v), h FROM t", "[120,3,\"c\"]");
+        // The points of a selector are told a series at a time.
+        check("SELECT v FROM (SELECT last(v) AS v FROM t WHERE time < 100s GROUP BY h)", "[60,1],[60,2],[60,3]");
+    }
+}
+
+#[test]
+fn pages_count_the_rows_of_each_call() {
+    let range = "WHERE time >= 0s AND time < 300s GROUP BY time(1m) fill(none)";
+    check(&[
+        (
+            &format!("SELECT count(f), count(i) FROM m {range} LIMIT 2"),
+            &series("\"time\",\"count\",\"count_1\"", "[0,1,1],[60,1,null],[120,null,1]"),
+        ),
+        (
+            &format!("SELECT count(f), count(i) FROM m {range} OFFSET 1"),
+            &series("\"time\",\"count\",\"count_1\"", "[60,1,null],[120,1,1],[180,1,null],[240,1,null]"),
+        ),
+        (
+            "SELECT max(f), s FROM m WHERE time >= 0s AND time < 180s GROUP BY time(1m) fill(7)",
+            &series("\"time\",\"max\",\"s\"", "[0,1,\"x\"],[60,2.5,7],[120,4,7]"),
+        ),
+        (
+            "SELECT stddev(f), sum(i) FROM m WHERE time >= 0s AND time < 120s GROUP BY time(1m) fill(7)",
+            &series("\"time\",\"stddev\",\"sum\"", "[0,null,1],[60,null,7]"),
+        ),
+        ("SELECT count(x) FROM (SELECT sqrt(f) AS x FROM m)", &series("\"time\",\"count\"", "[0,5]")),
+        ("SELECT x FROM (SELECT f AS x FROM m) WHERE abs(x) > 0", ""),
+    ]);
+}
+
+#[test]
+fn fill_looks_before_the_range_on_request() {
+    let ask = |fill: &str| {
+        format!("SELECT last(f) FROM m WHERE time >= 270s AND time < 330s GROUP BY time(30s) fill({fill})")
+    };
+    let last = |values: &str| series("\"time\",\"last\"", values);
+    check(&[
+        (&ask("previous"), ""),
+        (&ask("previous, 1m"), &last("[270,8],[300,8]")),
+        (&ask("previous, 20s"), ""),
+        (&format!("{} LIMIT 1", ask("previous, 1m")), &last("[270,8]")),
+        (
+            "SELECT median(f) FROM m WHERE time >= 190s AND time < 260s GROUP BY time(30s) fill(previous, 10s)",
+            &series("\"time\",\"median\"", "[180,-2],[210,-2],[240,8]"),
+        ),
+    ]);
+}
+
+#[test]
 fn aggregates_report_influxdbs_times() {
     let range = "WHERE time >= 61s AND time < 241s";
     let one = |name: &str, values: &str| series(&format!("\"time\",\"{name}\""), values);

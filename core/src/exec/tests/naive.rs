@@ -351,17 +351,19 @@ fn order(a: &Scalar, b: &Scalar) -> Ordering {
 }
 
 fn filled(fill: &Fill, group: Group) -> Group {
-    let mut rows: BTreeMap<i64, Row> = group.rows.iter().map(|row| (row.0, row.clone())).collect();
-    let Some(((first, _), (last, _))) = rows.first_key_value().zip(rows.last_key_value()) else { return group };
-    let ends = (fill.first.unwrap_or(*first), fill.last.unwrap_or(*last));
+    let Some((first, last)) = group.rows.first().zip(group.rows.last()) else { return group };
+    let ends = (fill.first.unwrap_or(first.0), fill.last.unwrap_or(last.0));
     let (from, to) = (bucket_of(&fill.bucket, ends.0).unwrap(), bucket_of(&fill.bucket, ends.1).unwrap());
+    let mut kept = group.rows.iter().cloned().peekable();
+    let mut out: Vec<Row> = Vec::new();
     if fill.make_rows {
         for bucket in from..=to {
-            let time = start_of(&fill.bucket, bucket);
-            rows.entry(time).or_insert_with(|| (time, vec![None; group.columns.len()]));
+            // A row from before takes the place of a bucket.
+            let row = kept.next_if(|row| bucket_of(&fill.bucket, row.0).unwrap() <= bucket);
+            out.push(row.unwrap_or_else(|| (start_of(&fill.bucket, bucket), vec![None; group.columns.len()])));
         }
     }
-    let mut out: Vec<Row> = rows.into_values().collect();
+    out.extend(kept);
     for (column, with) in fill.columns.iter().enumerate() {
         let before: Vec<Option<Scalar>> = out.iter().map(|row| row.1[column].clone()).collect();
         for at in 0..out.len() {

@@ -223,7 +223,14 @@ impl Printer {
         self.from(&select.sources);
         self.condition(select.condition.as_ref());
         self.dimensions(&select.dimensions);
-        self.fill(select.fill);
+        match select.fill_reach {
+            0 => self.fill(select.fill),
+            reach => {
+                self.put(" fill(previous, ");
+                self.duration(reach);
+                self.put(")");
+            }
+        }
         self.order(select.order);
         if let Some(sort) = &select.sort {
             self.put(" ORDER BY value(");

@@ -3,6 +3,7 @@
 use super::super::ast::{Call, Expr, Field, Fill, Select};
 use super::super::error::StatementError;
 use super::expr::Columns;
+use super::fields::Type;
 use super::schema::Kind;
 use super::{Bounds, Compiler, Interval};
 use crate::exec::QueryError;
@@ -193,7 +194,9 @@ impl Compiler<'_> {
                 *column = self.fill_beside(leaf);
             }
             for (column, result) in places.iter().flatten().filter(|_| numbers) {
-                columns[*column] = self.fill_number(*result).map_or(FillWith::Null, FillWith::Value);
+                // The number itself stands in for a text: see `stand_ins`.
+                let number = self.fill_number(*result).filter(|_| result.is_number());
+                columns[*column] = number.map_or(FillWith::Null, FillWith::Value);
             }
             node = self.filled(node, columns, self.bounds, false)?;
         }
@@ -344,6 +347,7 @@ impl Compiler<'_> {
         if existing.is_empty() {
             return Ok(None);
         }
+        let (bounds, before) = self.looking_back(bounds)?;
         let Some(input) = self.input(&self.reads(&existing, carried), bounds)? else { return Ok(None) };
         let (columns, input) = (input.columns.clone(), input.node());
         let mut list: Vec<plan::Call> = Vec::new();
@@ -405,8 +409,8 @@ impl Compiler<'_> {
         if !plain {
             node = Node::Map(Box::new(plan::Map { input: node, columns: outputs, drop_empty: false }));
         }
-        fills.extend(carried.iter().map(|leaf| self.fill_beside(leaf)));
-        node = self.fill_rows(node, fills, bounds)?;
+        fills.extend(carried.iter().map(|leaf| self.fill_made(leaf)));
+        node = without_first(self.fill_rows(node, fills, bounds)?, before);
         Ok(Some((node, results)))
     }
 
@@ -451,6 +455,8 @@ impl Compiler<'_> {
         if !self.exists(call) {
             return Ok(None);
         }
+        let alone = matches!(call.name.as_str(), "top" | "bottom" | "sample" | "distinct");
+        let (bounds, before) = if alone { (bounds, 0) } else { self.looking_back(bounds)? };
         let Some(input) = self.input(&self.reads(&[call], carried), bounds)? else { return Ok(None) };
         let columns = input.columns.clone();
         let Some((argument, field_type)) = self.argument(call, &columns) else { return Ok(None) };
@@ -497,8 +503,8 @@ impl Compiler<'_> {
         }));
         if filled {
             let mut fills = vec![self.fill_of(call, result)];
-            fills.extend(carried.iter().map(|leaf| self.fill_beside(leaf)));
-            node = self.fill_rows(node, fills, bounds)?;
+            fills.extend(carried.iter().map(|leaf| self.fill_made(leaf)));
+            node = without_first(self.fill_rows(node, fills, bounds)?, before);
         }
         Ok(Some(Branch { node, result }))
     }
@@ -538,6 +544,24 @@ impl Compiler<'_> {
         Ok(Some(Branch { node, result }))
     }
 
+    /// With the buckets before the range that `fill(previous, …)` looks into, and how many those are. Descending, the value
+    /// before is one of the range.
+    fn looking_back(&self, bounds: Bounds) -> Result<(Bounds, u64), StatementError> {
+        let (reach, ascending) = (self.select.fill_reach, !self.descending);
+        let (Some(interval), Some(min), 1.., true) = (self.interval, bounds.min, reach, ascending) else {
+            return Ok((bounds, 0));
+        };
+        let wider = Bounds { min: Some(min.saturating_sub(reach)), ..bounds };
+        let before = match (self.bucket(wider)?, self.bucket(bounds)?) {
+            (plan::Bucket::Edges(more), plan::Bucket::Edges(edges)) => more.len().saturating_sub(edges.len()) as u64,
+            _ => {
+                let apart = interval.start_of(min) - interval.start_of(min.saturating_sub(reach));
+                u64::try_from(apart / i128::from(interval.width)).unwrap_or(0)
+            }
+        };
+        Ok((wider, before))
+    }
+
     /// With one bucket more, so that the first of the others has one before it.
     fn wider(&self, mut bounds: Bounds) -> Bounds {
         let width = self.interval.map_or(0, |interval| interval.width);
@@ -575,22 +599,34 @@ impl Compiler<'_> {
         }
     }
 
-    /// What stands in the answer for values that a column lacks: the number of `fill` beside a selector, whatever the
-    /// column's type.
-    pub(super) fn stand_ins(&self) -> Vec<Option<Scalar>> {
+    /// How it is in the rows of empty buckets, before pages are cut: what was before is repeated after that.
+    fn fill_made(&self, leaf: &Expr) -> FillWith {
+        match self.fill_beside(leaf) {
+            FillWith::Previous => FillWith::Null,
+            with => with,
+        }
+    }
+
+    /// What stands in the answer for values that a column lacks: the number of `fill` beside a selector and beside other
+    /// calls, whatever the column's type.
+    pub(super) fn stand_ins(&self, types: &[Option<Type>]) -> Vec<Option<Scalar>> {
         let number = match self.fill {
             Fill::Integer(number) => Scalar::Integer(number),
             Fill::Float(number) => Scalar::Float(number),
             _ => return Vec::new(),
         };
-        let stands_in = |field: &Field| match &field.expr {
+        let stands_in = |(at, field): (usize, &Field)| match &field.expr {
+            Expr::Call(_) => match types.get(at) {
+                Some(Some(Type::Field(own))) if !own.is_number() => Some(number.clone()),
+                _ => None,
+            },
             Expr::Variable { name, cast } => match self.schema.kind(name, *cast) {
                 Kind::Field(own) if own.is_number() => None,
                 _ => Some(number.clone()),
             },
             _ => None,
         };
-        self.fields.iter().map(stands_in).collect()
+        self.fields.iter().enumerate().map(stands_in).collect()
     }
 
     /// The rows of an aggregate's buckets that it has no points in.
@@ -637,6 +673,14 @@ fn result_of_nothing(function: &str) -> Option<FieldType> {
         average if average.contains("exponential") || average.contains("kaufmans") => Some(FieldType::Float),
         _ => None,
     }
+}
+
+/// Without the first rows of each group.
+fn without_first(input: Node, rows: u64) -> Node {
+    if rows == 0 {
+        return input;
+    }
+    Node::Limit(Box::new(plan::Limit { input, rows: None, skip_rows: rows, groups: None, skip_groups: 0 }))
 }
 
 /// The first rows of each group.

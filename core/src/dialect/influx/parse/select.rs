@@ -28,7 +28,7 @@ impl Parser<'_> {
         let fields = self.fields()?;
         let target = self.target(into)?;
         self.expect(Kind::From)?;
-        let mut sort = None;
+        let (mut sort, mut fill_reach) = (None, 0);
         // In the order of the text, as every clause is.
         let select = Select {
             fields,
@@ -36,7 +36,8 @@ impl Parser<'_> {
             sources: self.sources(Subqueries::Allowed)?,
             condition: self.condition()?,
             dimensions: self.dimensions()?,
-            fill: self.fill()?,
+            fill: self.fill(&mut fill_reach)?,
+            fill_reach,
             order: self.select_order(&mut sort)?,
             sort,
             limit: self.count(Kind::Limit)?,
@@ -206,10 +207,17 @@ impl Parser<'_> {
         }
     }
 
-    fn fill(&mut self) -> Result<Fill> {
+    /// `reach`: how far back a value may be looked for.
+    fn fill(&mut self, reach: &mut i64) -> Result<Fill> {
         let Some(args) = self.call_clause("fill", "fill must be a function call")? else {
             return Ok(Fill::Null);
         };
+        if let [Expr::Variable { name, cast: None }, Expr::Duration(back @ 1..)] = args.as_slice()
+            && name == "previous"
+        {
+            *reach = *back;
+            return Ok(Fill::Previous);
+        }
         let [arg] = args.as_slice() else {
             let text = "fill requires an argument, e.g.: 0, null, none, previous, linear";
             return Err(ParseError::new(text));

@@ -16,7 +16,10 @@ pub(in crate::dialect::influx) enum TagCondition {
     /// The series has the tag.
     Present(String),
     /// A comparison without a name, which excludes no series.
-    Unnamed(BinaryOp),
+    Unnamed {
+        op: BinaryOp,
+        computes: bool,
+    },
     Constant(bool),
     Compare {
         key: String,
@@ -46,7 +49,9 @@ impl TagCondition {
                 if chain.rest[0].0 == BinaryOp::And { Self::And(sides) } else { Self::Or(sides) }
             }
             other => match Self::new(other) {
-                Ok(Self::Compare { value: Operand::Other, .. } | Self::Unnamed(_)) | Err(_) => Self::Constant(false),
+                Ok(Self::Compare { value: Operand::Other, .. } | Self::Unnamed { .. }) | Err(_) => {
+                    Self::Constant(false)
+                }
                 Ok(condition) => condition,
             },
         }
@@ -86,10 +91,8 @@ impl TagCondition {
                     let ((Expr::Variable { name: key, .. }, value) | (value, Expr::Variable { name: key, .. })) =
                         (&chain.first, right)
                     else {
-                        return match (&chain.first, right) {
-                            (Expr::Chain(_), _) | (_, Expr::Chain(_)) => Err(invalid()),
-                            _ => Ok(Self::Unnamed(*op)),
-                        };
+                        let computes = matches!((&chain.first, right), (Expr::Chain(_), _) | (_, Expr::Chain(_)));
+                        return Ok(Self::Unnamed { op: *op, computes });
                     };
                     let value = match value {
                         Expr::String(text) => Operand::Text(text.clone()),
@@ -102,6 +105,19 @@ impl TagCondition {
                 _ => Err(invalid()),
             },
             other => Err(StatementError::Condition(other.to_string())),
+        }
+    }
+
+    /// The condition, for a list of series: InfluxDB refuses to compute there.
+    pub(in crate::dialect::influx) fn without_arithmetic(self) -> Result<Self, StatementError> {
+        if self.computes() { Err(StatementError::Fixed("invalid tag comparison operator")) } else { Ok(self) }
+    }
+
+    fn computes(&self) -> bool {
+        match self {
+            Self::And(sides) | Self::Or(sides) => sides.iter().any(Self::computes),
+            Self::Unnamed { computes, .. } => *computes,
+            _ => false,
         }
     }
 
@@ -146,7 +162,7 @@ impl TagCondition {
             Self::Or(sides) => sides.iter().any(|side| side.holds(series)),
             Self::Constant(value) => *value,
             Self::Present(key) => series.tag(key).is_some(),
-            Self::Unnamed(_) => true,
+            Self::Unnamed { .. } => true,
             Self::Compare { key, value, equal, .. } => {
                 let tag = series.tag(key).unwrap_or_default();
                 match value {
@@ -175,7 +191,7 @@ impl TagCondition {
                 return Err(StatementError::Words(format!("&influxql.BooleanLiteral{{Val:{value}}}")));
             }
             Self::Present(key) => index.tag_values(key).next().is_some(),
-            Self::Unnamed(op) => {
+            Self::Unnamed { op, .. } => {
                 return Err(StatementError::Words(format!("left side of '{}' must be a tag key", op.symbol())));
             }
             Self::Compare { key, value, equal, op } => {
