@@ -10,6 +10,6 @@ export default {
   worker: { format: "es" },
   // `npm run dev` serves the page from source; the engine and its data come from a server that runs beside it.
   server: {
-    proxy: Object.fromEntries(["/query", "/write", "/ping", "/health", "/sync", "/api"].map((path) => [path, "http://127.0.0.1:8086"])),
+    proxy: Object.fromEntries(["/query", "/write", "/ping", "/health", "/sync", "/api", "/isopoint"].map((path) => [path, "http://127.0.0.1:8086"])),
   },
 };

@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─► Surface::identify ─► Credentials ─► login ─► Principal ─► Call::principal ─► route, dialect
 //!                                                   │  └── Vault: argon2id and HMAC, the host's
-//!                                                   └───── Users: documents of the catalog
+//!                                                   └───── Users, Tokens: documents of the catalog
 //! ```
 //!
 //! With authentication off every caller is [`Principal::Everyone`]. With it on, whoever needs to be somebody is asked
@@ -13,12 +13,16 @@
 mod base64;
 mod login;
 mod token;
+pub mod tokens;
 mod users;
 
 pub use base64::decode as decode_base64;
 pub use login::{Credentials, LoginError, login};
+pub use token::TokenError;
 pub use users::{User, Users};
 
+use crate::catalog::Documents;
+use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Who asks.
@@ -79,6 +83,11 @@ impl Rights {
         self.0 & wanted.0 == wanted.0
     }
 
+    /// What either gives.
+    pub const fn and(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+
     pub const fn without(self, taken: Self) -> Self {
         Self(self.0 & !taken.0)
     }
@@ -92,6 +101,13 @@ pub trait Vault: Send + Sync + std::fmt::Debug {
     /// Whether `hash` is that of `password`. `None` takes as long as a hash that does not match, so that the time does
     /// not tell who exists. A pair that was right before costs no second hash.
     fn verify_password(&self, password: &str, hash: Option<&str>) -> bool;
+
+    /// Whom the text of an access token stands for, by [`tokens::Tokens::check`]. A host without tokens of its own
+    /// accepts none.
+    fn token(&self, text: &str, documents: &Documents, now: Timestamp) -> Result<User, LoginError> {
+        let _ = (text, documents, now);
+        Err(LoginError::TokensOff)
+    }
 
     /// There is a secret that bearer tokens are signed with.
     fn has_token_secret(&self) -> bool;

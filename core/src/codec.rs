@@ -23,7 +23,6 @@
 //! Absent on purpose: Gorilla's XOR stream. Doubles that are no short decimals are bit-packed as differences of their
 //! bit patterns, which is as small on noise and decodes several times faster.
 
-pub mod bits;
 pub mod boolean;
 pub mod checksum;
 pub mod float;
@@ -34,6 +33,7 @@ pub mod unsigned;
 pub mod varint;
 pub mod vector;
 
+use isopoint_kernels::bits;
 use thiserror::Error;
 
 use crate::model::Values;

@@ -22,6 +22,7 @@ pub mod catalog;
 pub mod codec;
 pub mod dialect;
 pub mod exec;
+pub mod extent;
 pub mod hash;
 pub mod index;
 pub mod limits;

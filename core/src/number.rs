@@ -4,6 +4,8 @@
 //! when an exponent is used. Parsing is correctly rounded: up to 19 digits and a small exponent are exact in one
 //! multiplication or division, everything else is the standard library's.
 
+use crate::extent::FULL;
+
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
@@ -241,6 +243,10 @@ impl Decimal {
             if let Some(power) = POWERS.get(self.exponent.unsigned_abs() as usize) {
                 return Some(if self.exponent < 0 { mantissa / power } else { mantissa * power });
             }
+        }
+        if !FULL {
+            // The tables of the long road are 10 KB: a reader asks the full engine.
+            return None;
         }
         let value: f64 = std::str::from_utf8(text.get(..self.len)?).ok()?.parse().ok()?;
         value.is_finite().then_some(value)

@@ -15,7 +15,7 @@ pub use explain::explain;
 pub use expr::{BinaryOp, Expr, Mathematics, Scalar};
 pub use pool::{
     Along, Band, Each, Expect, Expectation, Follow, Listed, Measure, Merge, Outlying, Pair, PairOp, Pool, Quantile,
-    Rank, Reach, ReachMethod, Smoothing,
+    Rank, Reach, ReachMethod, Smoothing, UNTIL,
 };
 pub use walk::{Analysis, AnalysisMethod, HoltWinters, Reduce, Reducer, Sort, Transform, Transformer, Warmup};
 
@@ -100,12 +100,26 @@ pub struct ScanField {
     pub drives: bool,
 }
 
-/// Joins groups with equal values of `by` into one, rows merged by time; rows of one time keep the order of the groups
-/// they come from (reversed when descending). A tag a group lacks counts as empty text.
+/// Joins groups with equal values of `by` into one, rows merged by time; `ties` orders those of one time. A tag a group
+/// lacks counts as empty text.
 #[derive(Clone, Debug)]
 pub struct Group {
     pub input: Node,
     pub by: GroupBy,
+    pub ties: Ties,
+}
+
+/// How rows of one time from several groups follow each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ties {
+    /// In the order of the groups they come from, reversed when descending.
+    #[default]
+    InOrder,
+    /// By these columns, one after the other, as long as both rows have a text there; descending, greater texts first.
+    /// Then as a binary heap of the groups gives them, one row in for each row out (`exec/heap.rs` has its moves).
+    Heap { texts: Vec<usize> },
+    /// All rows of one group, then all of the next, whatever their times.
+    Apart,
 }
 
 #[derive(Clone, Debug)]
@@ -164,8 +178,8 @@ pub enum Bucket {
         count: u64,
         start: i64,
         end: i64,
-        /// First lower `count` to the most points any one series under the plan's root has in the range, if that is
-        /// above zero and below `count`.
+        /// First lower `count` to the most points any one scan under the plan's root has in the range, all its series
+        /// together, if that is above zero and below `count`.
         lower_to_points: bool,
     },
     /// Bucket i is `[edges[i], edges[i+1])`. Ascending. Calendar units and zones arrive as edges, never as a zone.
@@ -310,13 +324,14 @@ pub struct Order {
     pub descending: bool,
 }
 
-/// Pages of rows within each group, and of groups that have rows within each name.
+/// Pages of rows within each group, and of groups within each name.
 #[derive(Clone, Debug)]
 pub struct Limit {
     pub input: Node,
     /// `None`: all.
     pub rows: Option<u64>,
     pub skip_rows: u64,
+    /// Groups are counted in their order, wherever an [`Order`] puts them, with those that come out without rows.
     pub groups: Option<u64>,
     pub skip_groups: u64,
 }

@@ -1,10 +1,14 @@
 //! The command line: what scripts rely on is in the README.
 
+use crate::accounts::{self, TokenArgs, UserArgs};
+use crate::checks::{self, CheckArgs};
 use crate::config::{Config, Settings};
 use crate::import::{self, ImportArgs};
+use crate::migrate::{self, MigrateArgs};
+use crate::selfcheck::{self, SelfcheckArgs};
 use crate::shell::{self, QueryArgs};
-use crate::{ops, server};
-use clap::{Parser, Subcommand};
+use crate::{config_file, doctor, manual, ops, server};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,7 +23,7 @@ pub(crate) enum Exit {
     DataFolder = 3,
 }
 
-/// A time-series server with the APIs of InfluxDB 1.x and Facette, and a dashboard.
+/// A time-series server with the APIs of InfluxDB 1.x, Datadog, Grafana and Facette, and a dashboard
 #[derive(Parser)]
 #[command(name = "isopoint", version, disable_help_subcommand = true)]
 struct Cli {
@@ -31,8 +35,8 @@ struct Cli {
 enum Command {
     /// Run the server
     ///
-    /// Serves the InfluxDB 1.x API (/ping, /query, /write), Facette's points (/api/v1/series/points), /health, /metrics
-    /// and the dashboard (/) on one port. Prints `listening on http://ADDRESS` when it is ready. Stops gracefully on
+    /// Serves the APIs of InfluxDB 1.x, Datadog, Grafana and Facette, /health, /ready, /metrics and the dashboard (/) on
+    /// one port; `isopoint routes` lists every path. An address that others reach needs --auth and TLS. Prints `listening on http://ADDRESS` when it is ready. Stops gracefully on
     /// Ctrl-C or SIGTERM: it flushes what is in memory first; kill -9 loses nothing that was acknowledged either.
     ///
     /// Every setting can be given as a flag, as an environment variable or, in the same words, in the file named by
@@ -83,26 +87,83 @@ enum Command {
         #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Print the settings in force, as a configuration file
+    /// Copy another database into a running server
+    Migrate(MigrateArgs),
+    /// List, make, change and remove users of a running server
+    User(UserArgs),
+    /// Make, list and revoke access tokens of a running server
+    Token(TokenArgs),
+    /// Evaluate a file of checks against a running server; exit code 1 when one fires
+    ///
+    /// `isopoint serve --checks FILE` evaluates the same file on schedule and tells --alert-webhook.
+    Check(CheckArgs),
+    /// Print the settings in force, as a configuration file; `config init` writes one that explains every setting
+    #[command(args_conflicts_with_subcommands = true)]
     Config {
+        #[command(subcommand)]
+        act: Option<ConfigAct>,
         #[command(flatten)]
         settings: Settings,
         /// TOML file of settings
         #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Look at this machine and the settings, and say what is wrong and what to do
+    Doctor {
+        #[command(flatten)]
+        settings: Settings,
+        /// TOML file of settings
+        #[arg(long, env = "ISOPOINT_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Replay what a real InfluxDB answered against this very program, and print what differs
+    ///
+    /// It starts a server of its own in a temporary folder; nothing of yours is touched. Exit code 1 when an answer differs
+    /// that is not known to.
+    Selfcheck(SelfcheckArgs),
+    /// List every path of the HTTP API and who may call it
+    Routes {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The counters of /metrics instead
+        #[arg(long, conflicts_with = "json")]
+        counters: bool,
+        /// As an OpenAPI 3.1 document
+        #[arg(long, conflicts_with_all = ["json", "counters"])]
+        openapi: bool,
+    },
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Write man pages into a folder
+    Man { folder: PathBuf },
+}
+
+#[derive(Subcommand)]
+enum ConfigAct {
+    /// Write a configuration file with every setting explained
+    Init {
+        /// Where to; `-` is standard output
+        #[arg(default_value = "isopoint.toml")]
+        file: PathBuf,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Read a configuration file and say what is wrong with it
+    Check { file: PathBuf },
 }
 
 pub(crate) fn run() -> ExitCode {
+    let with = |settings: Settings, file: Option<PathBuf>, act: fn(&Config) -> Exit| {
+        Config::resolve(settings, file.as_deref()).map_or_else(|error| usage(&error), |config| act(&config))
+    };
     let exit = match Cli::parse().command {
-        Command::Serve { settings, config } => match Config::resolve(settings, config.as_deref()) {
-            Ok(config) => server::serve(config),
+        Command::Serve { settings, config: file } => match Config::resolve(settings.clone(), file.as_deref()) {
+            Ok(config) => server::serve(config, Box::new(move || Config::resolve(settings.clone(), file.as_deref()))),
             Err(error) => usage(&error),
         },
-        Command::RotateKey { settings, config } => match Config::resolve(settings, config.as_deref()) {
-            Ok(config) => server::rotate_key(&config),
-            Err(error) => usage(&error),
-        },
+        Command::RotateKey { settings, config } => with(settings, config, server::rotate_key),
         Command::Query(args) => shell::run(args),
         Command::Import(args) => import::run(&args),
         Command::Backup(args) => ops::backup(&args),
@@ -112,13 +173,31 @@ pub(crate) fn run() -> ExitCode {
         Command::Repair(args) => ops::repair(&args),
         Command::Export(args) => ops::export(&args),
         Command::Snapshot(args) => ops::snapshot(&args),
-        Command::Config { settings, config } => match Config::resolve(settings, config.as_deref()) {
-            Ok(config) => {
-                print!("{config}");
+        Command::Migrate(args) => migrate::run(&args),
+        Command::User(args) => accounts::user(&args),
+        Command::Token(args) => accounts::token(&args),
+        Command::Check(args) => checks::run(&args),
+        Command::Config { act: Some(ConfigAct::Init { file, force }), .. } => match file.to_str() {
+            Some("-") => {
+                print!("{}", config_file::text());
                 Exit::Done
             }
-            Err(error) => usage(&error),
+            _ => config_file::write(&file, force).map_or_else(|error| usage(&error), |()| Exit::Done),
         },
+        Command::Config { act: Some(ConfigAct::Check { file }), .. } => {
+            with(Settings::default(), Some(file), |_| Exit::Done)
+        }
+        Command::Config { act: None, settings, config } => with(settings, config, |config| {
+            print!("{config}");
+            Exit::Done
+        }),
+        Command::Doctor { settings, config } => with(settings, config, doctor::examine),
+        Command::Selfcheck(args) => selfcheck::run(&args),
+        Command::Routes { counters: true, .. } => manual::counters(),
+        Command::Routes { openapi: true, .. } => manual::openapi(),
+        Command::Routes { json, .. } => manual::routes(json),
+        Command::Completions { shell } => manual::completions(Cli::command(), shell),
+        Command::Man { folder } => manual::man(Cli::command(), &folder),
     };
     ExitCode::from(exit as u8)
 }

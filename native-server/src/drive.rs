@@ -1,9 +1,11 @@
 //! Turns an exchange until it is done: reads what it needs, stores what it writes, streams what it says.
 
+use crate::audit::Audit;
 use crate::facts::Counters;
 use crate::grafana::client::Caller;
 use crate::host::Host;
 use crate::subscribers::{Copies, Subscribers};
+use crate::who::Who;
 use bytes::Bytes;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
@@ -13,8 +15,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-/// Answers in progress at once; the rest wait their turn. Each holds at most a few chunks and its query's memory.
-const AT_ONCE: usize = 32;
+/// Answers in progress at once of each kind, so that neither queries nor writes starve the other; the rest wait their
+/// turn. Each holds at most a few chunks and its query's memory.
+const AT_ONCE: usize = 16;
+/// Answers of each kind that may wait; more are refused.
+const WAITING: usize = 512;
 /// How long an exchange whose time is over may take to say so.
 const GRACE: Duration = Duration::from_secs(2);
 /// Chunks between the engine and a slow client.
@@ -25,7 +30,9 @@ const AHEAD: usize = 4;
 pub(crate) struct Driver {
     host: Arc<Host>,
     caller: Caller,
-    places: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+    writes: Arc<Semaphore>,
+    audit: Option<Arc<Audit>>,
     deadline: Duration,
     subscribers: Arc<Subscribers>,
     counters: Arc<Counters>,
@@ -37,29 +44,97 @@ pub(crate) struct Answer {
     pub body: mpsc::Receiver<Bytes>,
 }
 
+impl Answer {
+    /// All of its body.
+    pub(crate) async fn whole(mut self) -> Vec<u8> {
+        let mut whole = Vec::new();
+        while let Some(chunk) = self.body.recv().await {
+            whole.extend_from_slice(&chunk);
+        }
+        whole
+    }
+}
+
+/// Places for answers of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    Query,
+    Write,
+}
+
+/// What is wanted to be known about an exchange besides its answer.
+pub(crate) struct Order {
+    pub lane: Lane,
+    /// Whom the audit log names; `None` is the server itself.
+    pub who: Option<Who>,
+    /// Called when the answer is complete.
+    pub done: Option<Box<dyn FnOnce(Duration, QueryStats) + Send>>,
+}
+
+impl Order {
+    pub(crate) const OWN: Self = Self { lane: Lane::Query, who: None, done: None };
+}
+
 impl Driver {
     pub(crate) fn new(host: Arc<Host>, caller: Caller, counters: Arc<Counters>, deadline: Duration) -> Self {
         let subscribers = Subscribers::new(Arc::clone(&counters));
-        Self { host, caller, places: Arc::new(Semaphore::new(AT_ONCE)), deadline, subscribers, counters }
+        let places = || Arc::new(Semaphore::new(AT_ONCE));
+        Self { host, caller, queries: places(), writes: places(), audit: None, deadline, subscribers, counters }
+    }
+
+    /// The same, saying in the audit log what is changed.
+    pub(crate) fn audited(self, audit: Arc<Audit>) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
+    /// So many wait already that one more would only wait too long.
+    pub(crate) fn is_full(&self, lane: Lane) -> bool {
+        self.counters.waiting(lane) >= WAITING as u64
+    }
+
+    const fn places(&self, lane: Lane) -> &Arc<Semaphore> {
+        match lane {
+            Lane::Query => &self.queries,
+            Lane::Write => &self.writes,
+        }
+    }
+
+    async fn place(&self, lane: Lane) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let _waits = self.counters.wait(lane);
+        self.places(lane).acquire().await.ok()
+    }
+
+    /// For the server itself; see [`Self::answer_to`].
+    pub(crate) async fn answer(&self, exchange: Box<dyn Exchange>) -> Option<Answer> {
+        self.answer_to(exchange, Order::OWN).await
     }
 
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
     /// panicked, or took longer than the deadline.
-    pub(crate) async fn answer(&self, exchange: Box<dyn Exchange>) -> Option<Answer> {
+    pub(crate) async fn answer_to(&self, exchange: Box<dyn Exchange>, order: Order) -> Option<Answer> {
         let (head_sender, head) = tokio::sync::oneshot::channel();
         let (body_sender, body) = mpsc::channel(AHEAD);
         let driver = self.clone();
-        tokio::spawn(async move { driver.run(exchange, head_sender, body_sender).await });
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let Order { lane, who, done } = order;
+            let stats = driver.run(exchange, lane, who, head_sender, body_sender).await;
+            if let (Some(stats), Some(done)) = (stats, done) {
+                done(began.elapsed(), stats);
+            }
+        });
         Some(Answer { head: head.await.ok()?, body })
     }
 
     async fn run(
         self,
         mut exchange: Box<dyn Exchange>,
+        lane: Lane,
+        who: Option<Who>,
         head: tokio::sync::oneshot::Sender<Head>,
         body: mpsc::Sender<Bytes>,
     ) -> Option<QueryStats> {
-        let mut place = Some(self.places.acquire().await.ok()?);
+        let mut place = Some(self.place(lane).await?);
         let began = Instant::now();
         let mut head = Some(head);
         loop {
@@ -84,7 +159,12 @@ impl Driver {
                     exchange.wrote(outcome, self.host.snapshot());
                 }
                 Turn::Command(command) => {
+                    let told = who.as_ref().zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
                     let outcome = self.host.command(command).await;
+                    if let Some(((who, audit), command)) = told {
+                        let failed = outcome.as_ref().err().map(ToString::to_string);
+                        audit.command(who, &command, failed.as_deref());
+                    }
                     exchange.wrote(outcome, self.host.snapshot());
                 }
                 Turn::Ask(errands) => {
@@ -94,7 +174,7 @@ impl Driver {
                         told = self.run_errands(errands, self.deadline.saturating_sub(began.elapsed())) => told,
                         () = gone(&mut head, &body) => return None,
                     };
-                    place = Some(self.places.acquire().await.ok()?);
+                    place = Some(self.place(lane).await?);
                     exchange.told(told);
                 }
                 Turn::Yield if body.is_closed() || began.elapsed() > self.deadline + GRACE => return None,

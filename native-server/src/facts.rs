@@ -1,5 +1,6 @@
 //! What this process knows of itself: counters of its HTTP side, and the facts that the engine asks a host for.
 
+use crate::drive::Lane;
 use crate::host::{Host, clock};
 use isopoint_core::auth::Credentials;
 use isopoint_core::dialect::exchange::{ApiRequest, HostFacts, Statistic};
@@ -31,6 +32,11 @@ pub(crate) struct Counters {
     pub copies_sent: AtomicU64,
     pub copies_failed: AtomicU64,
     pub copies_dropped: AtomicU64,
+    waiting_queries: AtomicU64,
+    waiting_writes: AtomicU64,
+    /// Requests refused to keep the rest going.
+    pub shed: AtomicU64,
+    pub slow_queries: AtomicU64,
     pub continuous_runs: AtomicU64,
     pub continuous_failures: AtomicU64,
 }
@@ -104,6 +110,50 @@ impl Counters {
     }
 }
 
+impl Counters {
+    fn lane(&self, lane: Lane) -> &AtomicU64 {
+        match lane {
+            Lane::Query => &self.waiting_queries,
+            Lane::Write => &self.waiting_writes,
+        }
+    }
+
+    /// Answers that wait for a place.
+    pub(crate) fn waiting(&self, lane: Lane) -> u64 {
+        read(self.lane(lane))
+    }
+
+    /// Counts one that waits until what is returned is dropped.
+    pub(crate) fn wait(&self, lane: Lane) -> Waiting<'_> {
+        add(self.lane(lane), 1);
+        Waiting(self.lane(lane))
+    }
+
+    pub(crate) fn shed_so_far(&self) -> u64 {
+        read(&self.shed)
+    }
+
+    pub(crate) fn failed_logins(&self) -> u64 {
+        read(&self.auth_failures)
+    }
+
+    pub(crate) fn slow_so_far(&self) -> u64 {
+        read(&self.slow_queries)
+    }
+
+    pub(crate) fn active_now(&self) -> u64 {
+        read(&self.active)
+    }
+}
+
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(crate) fn add(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
 }
@@ -139,7 +189,8 @@ impl HostFacts for Facts {
 
     /// Values of flags whose name says that they are secret are left out.
     fn arguments(&self) -> Vec<String> {
-        let secret = |flag: &str| ["secret", "password", "key", "token"].iter().any(|word| flag.contains(word));
+        let secret =
+            |flag: &str| ["secret", "password", "key", "token", "webhook"].iter().any(|word| flag.contains(word));
         let mut hide = false;
         let show = |argument: String| {
             if std::mem::take(&mut hide) {

@@ -1,38 +1,48 @@
 //! hyper on one side, the engine's exchanges on the other: bodies in and out, gzip, limits, time-outs, and the few
 //! paths that are the server's own (dashboard, `/metrics`, sync).
 
+use crate::access::{self, AccessRules, Verdict};
 use crate::answer_hash::{self, Hash};
 use crate::assets;
-use crate::drive::{Answer, Driver};
-use crate::facts::{Counters, Watch};
+use crate::audit::Audit;
+use crate::checks::Checks;
+use crate::drive::{Answer, Driver, Lane, Order};
+use crate::facts::{Counters, Watch, add};
 use crate::grafana::client::Caller;
 use crate::grafana::proxy;
 use crate::gzip;
 use crate::host::{Host, clock};
+use crate::login_limit::LoginLimit;
 use crate::metrics::Metrics;
+use crate::own;
 use crate::rate_limit::{self, RateLimit};
-use crate::sync;
+use crate::slow::Note;
+use crate::vault::HostVault;
+use crate::who::{self, Who};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use isopoint_core::auth::{LoginError, Rights};
+use isopoint_core::auth::{Credentials, Users, tokens};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head};
 use isopoint_core::dialect::grafana::proxy::is_proxy;
-use isopoint_core::dialect::{form, route};
+use isopoint_core::dialect::route;
+use isopoint_core::exec::QueryStats;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-/// Seconds of a `/debug/requests`.
-const LONGEST_WATCH: u64 = 6 * 3600;
+/// How long a body waits for room before its request is refused.
+const FOR_ROOM: Duration = Duration::from_secs(2);
 
 /// An error breaks the connection off, so that nobody takes the answer for whole.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
@@ -42,6 +52,8 @@ pub(crate) struct Service {
     pub host: Arc<Host>,
     pub driver: Driver,
     pub api: Arc<ApiConfig>,
+    /// The same for what the server asks itself: everybody may everything.
+    pub inside: Arc<ApiConfig>,
     pub metrics: Arc<Metrics>,
     pub max_body: u64,
     pub timeout: Duration,
@@ -52,112 +64,137 @@ pub(crate) struct Service {
     pub caller: Caller,
     pub counters: Arc<Counters>,
     pub watch: Watch,
+    pub vault: Arc<HostVault>,
+    pub login_limit: LoginLimit,
+    pub audit: Arc<Audit>,
+    /// Which sites' pages may call.
+    pub rules: RwLock<Arc<AccessRules>>,
+    /// Served by HTTPS.
+    pub secure: bool,
+    /// Milliseconds from which on a query is slow; 0 for never.
+    pub slow_millis: AtomicU64,
+    /// KiB that bodies may take together.
+    pub bodies: Arc<Semaphore>,
+    pub checks: Arc<Checks>,
+    pub data_dir: PathBuf,
 }
 
 impl Service {
     /// Answers one request; never fails: what goes wrong is an answer too.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let began = Instant::now();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        self.complete(&mut parts);
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let trace = access::text(&parts.headers, "traceparent").and_then(who::trace_id).map(str::to_owned);
+        let origin = access::text(&parts.headers, "origin").map(str::to_owned);
         self.counters.begin(&path);
-        let response = match self.own(&parts.method, &parts.uri, &parts.headers).await {
-            Some(response) => response,
-            None if is_proxy(&path) => proxy::answer(self, parts, body, peer).await,
-            None => self.exchange(parts, body, peer.ip()).await,
-        };
-        self.metrics.request(&path, response.status().as_u16(), began.elapsed());
-        self.counters.end(&path, response.status().as_u16(), began.elapsed());
-        tracing::debug!(%method, path, status = response.status().as_u16(), micros = began.elapsed().as_micros() as u64, "request");
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        let mut response = self.admitted(&rules, parts, body, peer).await;
+        rules.dress(response.headers_mut(), origin.as_deref());
+        let status = response.status().as_u16();
+        if matches!(status, 429 | 503) && !response.headers().contains_key(header::RETRY_AFTER) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        self.metrics.request(&path, status, began.elapsed());
+        self.counters.end(&path, status, began.elapsed());
+        let micros = began.elapsed().as_micros() as u64;
+        tracing::debug!(%method, path, status, micros, trace = trace.as_deref().unwrap_or("-"), "request");
         response
     }
 
-    /// The server's own paths.
-    async fn own(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
-        let path = uri.path();
-        if path.starts_with("/sync/") {
-            if let Some(refusal) = self.refuse_sync(method, uri, headers).await {
-                return Some(refusal);
+    /// What HTTP/2 and browsers say in other ways: the host as `Host`, a session as `Authorization`.
+    fn complete(&self, parts: &mut Parts) {
+        if let Some(authority) = parts.uri.authority()
+            && !parts.headers.contains_key(header::HOST)
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            parts.headers.insert(header::HOST, host);
+        }
+        let cookies = access::text(&parts.headers, "cookie").unwrap_or_default();
+        let Some(session) = who::session_cookie(cookies) else { return };
+        let bearer = HeaderValue::from_str(&format!("Bearer {session}"));
+        // The session goes nowhere else, such as to a data source behind the proxy.
+        let others =
+            cookies.split(';').filter(|pair| who::session_cookie(pair).is_none()).collect::<Vec<_>>().join(";");
+        if parts.uri.path() != "/isopoint/session" {
+            parts.headers.remove(header::COOKIE);
+            if let (false, Ok(others)) = (others.is_empty(), HeaderValue::from_str(others.trim_start())) {
+                parts.headers.insert(header::COOKIE, others);
             }
-            return Some(sync::answer(&self.host, method, path, uri.query().unwrap_or_default(), headers).await);
         }
-        if method != Method::GET && method != Method::HEAD {
-            return None;
+        if let (true, false, Ok(bearer)) =
+            (self.api.authentication, parts.headers.contains_key(header::AUTHORIZATION), bearer)
+        {
+            parts.headers.insert(header::AUTHORIZATION, bearer);
         }
-        if path == "/metrics" {
-            let text = self.metrics.text(&self.host);
-            return Some(plain(StatusCode::OK, "text/plain; version=0.0.4", text));
+    }
+
+    async fn admitted(&self, rules: &AccessRules, parts: Parts, body: Incoming, peer: SocketAddr) -> Response<Body> {
+        let page = assets::find(parts.uri.path()).is_some();
+        if let Verdict::Answer(refusal) = rules.judge(&parts.method, &parts.uri, &parts.headers, page) {
+            return *refusal;
         }
-        if path == "/debug/requests" {
-            let seconds = form::pairs(uri.query().unwrap_or_default().as_bytes()).find(|(name, _)| name == "seconds");
-            let seconds = seconds.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(10).min(LONGEST_WATCH);
-            let text = self.watch.watch(Duration::from_secs(seconds)).await;
-            return Some(plain(StatusCode::OK, "application/json", text));
-        }
-        if path == "/health"
+        if parts.uri.path() == "/health"
             && let Some(why) = self.host.poisoned()
         {
             let body = serde_json::json!({ "checks": [], "message": why, "name": "influxdb", "status": "fail", "version": self.api.influx_version });
-            return Some(plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body.to_string()));
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", body.to_string());
         }
-        // A client of InfluxDB that asks for `/` gets InfluxDB's answer, a browser the dashboard.
-        let wants_page = headers
-            .get(header::ACCEPT)
-            .is_some_and(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"));
-        let asset = assets::find(path).filter(|_| path != "/" || wants_page)?;
-        let mut response = Response::new(full(asset.body.clone()));
-        let answer = response.headers_mut();
-        answer.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-        answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
-        answer.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        answer.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
-                 worker-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
-            ),
-        );
-        if asset.packed {
-            if gzip::accepted(headers) {
-                answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            } else {
-                let plain = gzip::unpack(&asset.body, u64::MAX).unwrap_or_default();
-                *response.body_mut() = full(Bytes::from(plain));
+        let body = match self.own(&parts, body, peer.ip()).await {
+            Ok(answer) => return answer,
+            Err(body) => body,
+        };
+        if is_proxy(parts.uri.path()) {
+            let request = self.request(&parts.method, &parts.uri, &parts.headers, Bytes::new());
+            if let Some(seconds) = self.must_wait(&request, peer.ip()) {
+                return own::too_many(seconds);
             }
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            return proxy::answer(self, parts, body, peer).await;
         }
-        Some(response)
+        self.exchange(parts, body, peer.ip()).await
     }
 
-    /// A replica is as good as reading the database it is of, and block files are named by content: whoever asks for one
-    /// must be somebody who may read something.
-    async fn refuse_sync(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+    /// Seconds that a caller with a password not known to be right has to wait before it is looked at.
+    pub(crate) fn must_wait(&self, request: &ApiRequest, peer: IpAddr) -> Option<u64> {
+        self.unproven(request)?;
+        self.login_limit.wait(peer, Instant::now())
+    }
+
+    /// Who a password is offered for, unless it was right before. Tokens cannot be guessed.
+    fn unproven(&self, request: &ApiRequest) -> Option<String> {
         if !self.api.authentication {
             return None;
         }
-        let request = self.request(method, uri, headers, Bytes::new());
-        let (snapshot, api) = (self.host.snapshot(), Arc::clone(&self.api));
-        let wanted = form::pairs(request.query.as_bytes()).find(|(name, _)| name == "db").map(|(_, name)| name.into());
-        let may = tokio::task::spawn_blocking(move || {
-            let principal = route::identify(request, snapshot.clone(), &api)?;
-            let wanted: Option<String> = wanted;
-            let mut databases = snapshot.databases.iter().filter(|database| match &wanted {
-                Some(name) => database.name == *name,
-                None => true,
-            });
-            Ok(databases.any(|database| principal.may(Rights::READ, database.id)))
-        });
-        let said = match may.await.unwrap_or(Err(LoginError::Missing)) {
-            Ok(true) => return None,
-            Ok(false) => (StatusCode::FORBIDDEN, "not authorized to read".to_owned()),
-            Err(error) => (StatusCode::UNAUTHORIZED, error.to_string()),
-        };
-        let mut response = plain(said.0, "application/json", serde_json::json!({ "error": said.1 }).to_string());
-        if said.0 == StatusCode::UNAUTHORIZED {
-            let ask = HeaderValue::from_static("Basic realm=\"Isopoint\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        match who::offered(request) {
+            Credentials::Password { user, password } if tokens::id_of(&password).is_none() => {
+                let found = Users::of(&self.host.snapshot().documents).find(&user);
+                let proven = found.is_some_and(|found| self.vault.remembers(&password, &found.hash));
+                (!proven).then_some(user)
+            }
+            _ => None,
         }
-        Some(response)
+    }
+
+    /// Counts and tells of a login that failed, if this was one.
+    pub(crate) fn login_failed(&self, request: &ApiRequest, peer: IpAddr) {
+        if let Some(user) = self.unproven(request) {
+            self.login_limit.wrong(peer, Instant::now());
+            self.audit.login_failed(&user, peer, &request.path);
+        } else if self.api.authentication && matches!(who::offered(request), Credentials::Token(_)) {
+            let name = who::name(&who::offered(request), &self.host.snapshot().documents);
+            self.audit.login_failed(&name, peer, &request.path);
+        }
+    }
+
+    pub(crate) fn who(&self, request: &ApiRequest, peer: IpAddr) -> Who {
+        let name = if self.api.authentication {
+            who::name(&who::offered(request), &self.host.snapshot().documents)
+        } else {
+            "-".to_owned()
+        };
+        let given = request.header("traceparent").and_then(who::trace_id).or_else(|| request.header("x-request-id"));
+        Who { name, peer, trace: given.unwrap_or(&request.request_id).chars().take(64).collect() }
     }
 
     pub(crate) fn request(&self, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Bytes) -> ApiRequest {
@@ -174,7 +211,7 @@ impl Service {
         }
     }
 
-    async fn exchange(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
+    async fn exchange(&self, parts: Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
         let limited = self.rate_limit.as_ref().filter(|_| rate_limit::counts(parts.uri.path()));
         let verdict = limited.map(|limit| limit.take(clock::now().nanos()));
         let mut response = match verdict {
@@ -191,25 +228,78 @@ impl Service {
         response
     }
 
-    async fn answered(&self, parts: hyper::http::request::Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
+    async fn answered(&self, parts: Parts, body: Incoming, peer: IpAddr) -> Response<Body> {
+        let path = parts.uri.path();
+        let lane = lane(path);
         let head = |body: Bytes| self.request(&parts.method, &parts.uri, &parts.headers, body);
-        let body = match self.body(parts.uri.path(), &parts.headers, body).await {
-            Ok(body) => body,
+        let refused = |refusal: &BodyRefusal| {
+            route::refuse_body(head(Bytes::new()), self.host.snapshot(), &self.api, refusal.status(), refusal.text())
+        };
+        let unread = head(Bytes::new());
+        if let Some(seconds) = self.must_wait(&unread, peer) {
+            let why = "too many wrong passwords from this address; try again later".to_owned();
+            let mut answer =
+                self.run(route::refuse_body(unread, self.host.snapshot(), &self.api, 429, why), &parts.headers).await;
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            return answer;
+        }
+        let taken = match self.driver.is_full(lane) {
+            true => Err(BodyRefusal::Busy),
+            false => self.body(path, &parts.headers, body).await,
+        };
+        // What a body takes is given back when the answer has begun: by then it is stored or understood.
+        let (body, _held) = match taken {
+            Ok(taken) => taken,
             Err(refusal) => {
-                let request = head(Bytes::new());
-                let exchange =
-                    route::refuse_body(request, self.host.snapshot(), &self.api, refusal.status(), refusal.text());
-                return self.run(exchange, &parts.headers).await;
+                if matches!(refusal, BodyRefusal::Busy) {
+                    add(&self.counters.shed, 1);
+                }
+                return self.run(refused(&refusal), &parts.headers).await;
             }
         };
-        self.counters.body(parts.uri.path(), body.len());
+        self.counters.body(path, body.len());
         let request = head(body);
         self.watch.saw(&request, peer);
-        self.run(route::open(request, self.host.snapshot(), &self.api), &parts.headers).await
+        let who = self.who(&request, peer);
+        let done = (lane == Lane::Query).then(|| self.slow_note(&request, who.clone())).flatten();
+        let order = Order { lane, who: Some(who), done };
+        let exchange = route::open(request, self.host.snapshot(), &self.api);
+        // A fault that tests inject: what a mistake in a handler would do.
+        #[cfg(debug_assertions)]
+        let exchange: Box<dyn Exchange> = match parts.headers.contains_key("x-isopoint-test-panic") {
+            true => Box::new(Panics),
+            false => exchange,
+        };
+        let response = self.run_for(exchange, &parts.headers, order).await;
+        if self.api.authentication && matches!(response.status().as_u16(), 401 | 403) {
+            self.login_failed(&unread, peer);
+        }
+        response
+    }
+
+    /// What is to be done when a query is complete, if slow ones are logged.
+    fn slow_note(&self, request: &ApiRequest, who: Who) -> Option<Box<dyn FnOnce(Duration, QueryStats) + Send>> {
+        let slow = Duration::from_millis(self.slow_millis.load(Ordering::Relaxed));
+        if slow.is_zero() {
+            return None;
+        }
+        let note = Note::of(request, who)?;
+        let (driver, host, inside) = (self.driver.clone(), Arc::clone(&self.host), Arc::clone(&self.inside));
+        let counters = Arc::clone(&self.counters);
+        Some(Box::new(move |took, stats| {
+            if took >= slow {
+                add(&counters.slow_queries, 1);
+                tokio::spawn(note.log(took, stats, driver, host, inside));
+            }
+        }))
     }
 
     pub(crate) async fn run(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap) -> Response<Body> {
-        let answer = self.driver.answer(exchange).await;
+        self.run_for(exchange, headers, Order::OWN).await
+    }
+
+    async fn run_for(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap, order: Order) -> Response<Body> {
+        let answer = self.driver.answer_to(exchange, order).await;
         match answer {
             Some(answer) => self.stream(answer, headers).await,
             None => plain(
@@ -220,25 +310,24 @@ impl Service {
         }
     }
 
-    /// The whole body, unpacked, within the limit and in time.
-    async fn body(&self, path: &str, headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyRefusal> {
+    /// The whole body, unpacked, within the limit and in time, and the room that is held for it.
+    async fn body(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), BodyRefusal> {
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > self.max_body) {
             return Err(BodyRefusal::TooLarge);
         }
-        let limit = usize::try_from(self.max_body).unwrap_or(usize::MAX);
-        let collected = tokio::time::timeout(self.timeout, Limited::new(body, limit).collect()).await;
-        let packed = match collected {
-            Err(_) => return Err(BodyRefusal::TooSlow),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(BodyRefusal::TooLarge),
-            Ok(Err(error)) => return Err(BodyRefusal::Broken(error.to_string())),
-            Ok(Ok(body)) => body.to_bytes(),
-        };
+        let collected = tokio::time::timeout(self.timeout, self.collect(body)).await;
+        let (packed, mut held) = collected.unwrap_or(Err(BodyRefusal::TooSlow))?;
         let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
-        let Some(encoding) = encoding.map(str::to_owned) else { return Ok(packed) };
+        let Some(encoding) = encoding.map(str::to_owned) else { return Ok((packed, held)) };
         // Clients that pack say so of requests without a body too; only where points are due is that an error.
         if packed.is_empty() && !path.ends_with("/write") {
-            return Ok(packed);
+            return Ok((packed, held));
         }
         let limit = self.max_body.max(gzip::LARGEST_BODY);
         let unpacked = tokio::task::spawn_blocking(move || {
@@ -246,20 +335,49 @@ impl Service {
             gzip::unpack_as(&encoding, &packed, limit).map_or(Ok(packed), |plain| plain.map(Bytes::from))
         });
         match unpacked.await {
-            Ok(Ok(plain)) => Ok(plain),
+            Ok(Ok(plain)) => {
+                self.hold(plain.len(), &mut held).await?;
+                Ok((plain, held))
+            }
             Ok(Err(gzip::Refusal::TooLarge)) => Err(BodyRefusal::TooLarge),
             Ok(Err(gzip::Refusal::Broken(why))) => Err(BodyRefusal::Broken(why.into())),
             Err(_) => Err(BodyRefusal::Broken("unpacking failed".into())),
         }
     }
 
-    async fn stream(&self, mut answer: Answer, headers: &HeaderMap) -> Response<Body> {
-        let head = answer.head;
-        if head.complete {
-            let mut whole = Vec::new();
-            while let Some(chunk) = answer.body.recv().await {
-                whole.extend_from_slice(&chunk);
+    /// The bytes as they come. Room is taken for what has come, so that a slow client holds no more than it sent.
+    async fn collect(&self, mut body: Incoming) -> Result<(Bytes, Option<OwnedSemaphorePermit>), BodyRefusal> {
+        let (mut held, mut parts, mut len) = (None, Vec::<Bytes>::new(), 0_u64);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| BodyRefusal::Broken(error.to_string()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            len += data.len() as u64;
+            if len > self.max_body {
+                return Err(BodyRefusal::TooLarge);
             }
+            self.hold(data.len(), &mut held).await?;
+            parts.push(data);
+        }
+        let whole = if parts.len() == 1 { parts.remove(0) } else { Bytes::from(parts.concat()) };
+        Ok((whole, held))
+    }
+
+    /// Takes room for some bytes more, or refuses when there is none for a while.
+    async fn hold(&self, bytes: usize, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), BodyRefusal> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.bodies).acquire_many_owned(kib);
+        let Ok(Ok(room)) = tokio::time::timeout(FOR_ROOM, room).await else { return Err(BodyRefusal::Busy) };
+        match held {
+            Some(held) => held.merge(room),
+            None => *held = Some(room),
+        }
+        Ok(())
+    }
+
+    async fn stream(&self, answer: Answer, headers: &HeaderMap) -> Response<Body> {
+        let head = answer.head.clone();
+        if head.complete {
+            let whole = answer.whole().await;
             let hash = answer_hash::of(&whole);
             let mut response = self.send(head, full(Bytes::from(whole)));
             response.headers_mut().insert(answer_hash::NAME, hash);
@@ -303,8 +421,43 @@ impl Service {
     }
 }
 
+/// An exchange with a mistake in it.
+#[cfg(debug_assertions)]
+struct Panics;
+
+#[cfg(debug_assertions)]
+impl Exchange for Panics {
+    fn turn(&mut self, _: isopoint_core::exec::Budget) -> isopoint_core::dialect::exchange::Turn {
+        panic!("a panic that a test asked for")
+    }
+
+    fn supply(&mut self, _: Result<Vec<Bytes>, String>) {}
+
+    fn wrote(
+        &mut self,
+        _: Result<isopoint_core::store::Written, isopoint_core::store::WriteError>,
+        _: isopoint_core::store::Snapshot,
+    ) {
+    }
+}
+
+/// Writes have places of their own.
+fn lane(path: &str) -> Lane {
+    match path {
+        "/write"
+        | "/api/v2/write"
+        | "/api/v1/series"
+        | "/api/v2/series"
+        | "/api/v1/distribution_points"
+        | "/api/beta/sketches" => Lane::Write,
+        _ => Lane::Query,
+    }
+}
+
 /// Why a body was not taken.
 enum BodyRefusal {
+    /// There is no room, or too many wait already.
+    Busy,
     TooLarge,
     TooSlow,
     Broken(String),
@@ -313,6 +466,7 @@ enum BodyRefusal {
 impl BodyRefusal {
     fn status(&self) -> u16 {
         match self {
+            Self::Busy => 503,
             Self::TooLarge => 413,
             Self::TooSlow => 408,
             Self::Broken(_) => 400,
@@ -321,6 +475,7 @@ impl BodyRefusal {
 
     fn text(&self) -> String {
         match self {
+            Self::Busy => "the server is busy; try again in a second".into(),
             Self::TooLarge => "Request Entity Too Large".into(),
             Self::TooSlow => "the request's body did not arrive in time".into(),
             Self::Broken(why) => why.clone(),

@@ -6,12 +6,8 @@
 pub(crate) mod csv;
 
 use crate::cli::Exit;
+use crate::remote::{Client, RemoteArgs, quoted};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -26,9 +22,8 @@ pub(crate) struct ImportArgs {
     /// Files to import: line protocol (.lp, .txt, any other name) or CSV (.csv), each also as .gz
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Server to write to
-    #[arg(long, env = "ISOPOINT_HOST", default_value = "http://127.0.0.1:8086", value_name = "URL")]
-    host: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
     /// Database to write to; made when missing
     #[arg(long, short = 'd', default_value = "import", value_name = "NAME")]
     database: String,
@@ -44,22 +39,16 @@ pub(crate) struct ImportArgs {
 
 /// Imports every file; stops at the first that fails.
 pub(crate) fn run(args: &ImportArgs) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("cannot start: {error}")),
+    let target = match Target::connect(args) {
+        Ok(target) => target,
+        Err(error) => return fail(&error),
     };
-    runtime.block_on(async {
-        let target = match Target::connect(args).await {
-            Ok(target) => target,
-            Err(error) => return fail(&error),
-        };
-        for file in &args.files {
-            if let Err(error) = import(file, args, &target).await {
-                return fail(&format!("{}: {error}", file.display()));
-            }
+    for file in &args.files {
+        if let Err(error) = import(file, args, &target) {
+            return fail(&format!("{}: {error}", file.display()));
         }
-        Exit::Done
-    })
+    }
+    Exit::Done
 }
 
 fn fail(error: &str) -> Exit {
@@ -67,7 +56,7 @@ fn fail(error: &str) -> Exit {
     Exit::Failed
 }
 
-async fn import(path: &Path, args: &ImportArgs, target: &Target) -> Result<(), String> {
+fn import(path: &Path, args: &ImportArgs, target: &Target) -> Result<(), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let size = file.metadata().map_err(|error| error.to_string())?.len();
     let bar = ProgressBar::new(size);
@@ -84,10 +73,10 @@ async fn import(path: &Path, args: &ImportArgs, target: &Target) -> Result<(), S
     let points = if plain_name.ends_with(".csv") {
         let stem = plain_name.trim_end_matches(".csv").to_owned();
         let mut lines = csv::Lines::new(reader, &args.mapping, &stem)?;
-        send(target, "n", |body| lines.fill(body, BODY)).await
+        send(target, "n", |body| lines.fill(body, BODY))
     } else {
         let mut lines = BufReader::with_capacity(1 << 20, reader);
-        send(target, &args.precision, |body| whole_lines(&mut lines, body)).await
+        send(target, &args.precision, |body| whole_lines(&mut lines, body))
     };
     bar.finish_and_clear();
     println!("{name}: {} points into {}", points?, target.database);
@@ -95,7 +84,7 @@ async fn import(path: &Path, args: &ImportArgs, target: &Target) -> Result<(), S
 }
 
 /// Sends bodies until `fill` adds nothing; gives the number of lines sent.
-async fn send(
+fn send(
     target: &Target,
     precision: &str,
     mut fill: impl FnMut(&mut Vec<u8>) -> Result<u64, String>,
@@ -107,7 +96,8 @@ async fn send(
         if body.is_empty() {
             return Ok(points);
         }
-        target.post(&format!("/write?db={}&precision={precision}", target.escaped()), "text/plain", body).await?;
+        let path = format!("/write?db={}&precision={precision}", escape(&target.database));
+        target.client.write_to(&path, Bytes::from(body))?;
         points += lines;
     }
 }
@@ -135,44 +125,18 @@ fn whole_lines(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Result<u64, Str
 }
 
 struct Target {
-    client: Client<HttpConnector, Full<Bytes>>,
-    host: String,
+    client: Client,
     database: String,
 }
 
 impl Target {
-    async fn connect(args: &ImportArgs) -> Result<Self, String> {
-        let target = Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            host: args.host.trim_end_matches('/').to_owned(),
-            database: args.database.clone(),
-        };
-        let quoted = args.database.replace('\\', "\\\\").replace('"', "\\\"");
+    fn connect(args: &ImportArgs) -> Result<Self, String> {
+        let client = Client::new(&args.remote)?;
         let options = args.shard_duration.as_ref().map(|duration| format!(" WITH SHARD DURATION {duration}"));
-        let statement = format!("CREATE DATABASE \"{quoted}\"{}", options.unwrap_or_default());
-        let form = format!("q={}", escape(&statement));
-        let answer = target.post("/query", "application/x-www-form-urlencoded", form.into_bytes()).await?;
-        match answer.contains("\"error\"") {
-            true => Err(format!("the server refused to make the database: {}", answer.trim())),
-            false => Ok(target),
-        }
-    }
-
-    fn escaped(&self) -> String {
-        escape(&self.database)
-    }
-
-    async fn post(&self, path: &str, content_type: &str, body: Vec<u8>) -> Result<String, String> {
-        let uri: Uri = format!("{}{path}", self.host).parse().map_err(|_| format!("{} is no address", self.host))?;
-        let request = Request::post(uri).header("content-type", content_type).body(Full::new(Bytes::from(body)));
-        let request = request.map_err(|error| error.to_string())?;
-        let answer = self.client.request(request).await.map_err(|_| {
-            format!("no server answers at {}; start one with `isopoint serve` or name it with --host", self.host)
-        })?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-        let text = String::from_utf8_lossy(&body).into_owned();
-        if status.is_success() { Ok(text) } else { Err(format!("the server answered {status}: {}", text.trim())) }
+        let statement = format!("CREATE DATABASE {}{}", quoted(&args.database), options.unwrap_or_default());
+        let made = client.run(&statement, None);
+        made.map_err(|error| format!("the server refused to make the database: {error}"))?;
+        Ok(Self { client, database: args.database.clone() })
     }
 }
 

@@ -1,5 +1,8 @@
 //! Counters of the server in Prometheus's text format.
 
+use crate::checks::Checks;
+use crate::drive::Lane;
+use crate::facts::Counters;
 use crate::host::Host;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -34,7 +37,26 @@ pub(crate) struct Metrics {
     wal_bytes: Gauge,
     series: Gauge,
     poisoned: Gauge,
+    /// Of the HTTP side and the checks, in the order of [`MORE`].
+    more: Vec<Gauge>,
 }
+
+/// Name and what it is.
+const MORE: &[(&str, &str)] = &[
+    ("requests_active", "Requests being answered"),
+    ("queries_waiting", "Queries that wait for a place"),
+    ("writes_waiting", "Writes that wait for a place"),
+    ("requests_shed", "Requests refused since the start because too many waited or bodies took too much memory"),
+    ("logins_failed", "Answers with status 401 since the start"),
+    ("slow_queries", "Queries slower than --slow-query since the start"),
+    ("checks", "Checks of the file"),
+    ("checks_failed", "Checks that could not be evaluated the last time"),
+    ("alerts_firing", "Alerts that fire"),
+    ("flushes", "Memtables written to files since the start"),
+    ("compactions", "Compactions since the start"),
+    ("log_groups", "Appends to the log since the start, each of one write or more"),
+    ("pending_bytes", "Bytes of writes that wait for the log"),
+];
 
 const ROUTES: &[(&str, &str)] = &[
     ("/query", "query"),
@@ -72,7 +94,21 @@ impl Metrics {
         let wal_bytes = gauge("wal_bytes", "Bytes of the log that are still needed");
         let series = gauge("series", "Series of all databases");
         let poisoned = gauge("writes_stopped", "1 when the log could not be made durable and writes are refused");
-        Self { registry, requests, seconds, points, values, memtable, files, file_bytes, wal_bytes, series, poisoned }
+        let more = MORE.iter().map(|(name, help)| gauge(name, help)).collect();
+        Self {
+            registry,
+            requests,
+            seconds,
+            points,
+            values,
+            memtable,
+            files,
+            file_bytes,
+            wal_bytes,
+            series,
+            poisoned,
+            more,
+        }
     }
 
     pub(crate) fn request(&self, path: &str, status: u16, took: Duration) {
@@ -84,7 +120,23 @@ impl Metrics {
         self.seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
     }
 
-    pub(crate) fn text(&self, host: &Host) -> String {
+    /// Every counter with its kind and what it is, a line each.
+    pub(crate) fn described(&self) -> String {
+        let _ = self.requests.get_or_create(&Request { route: "query", status: 200 });
+        let _ = self.seconds.get_or_create(&Route { route: "query" });
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a String takes all");
+        let kinds: Vec<(&str, &str)> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+        let mut lines = String::new();
+        for (name, about) in text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split_once(' ')) {
+            let kind = kinds.iter().find(|(other, _)| *other == name).map_or("", |(_, kind)| kind);
+            lines += &format!("{name:<34} {kind:<10} {about}\n");
+        }
+        lines
+    }
+
+    pub(crate) fn text(&self, host: &Host, counters: &Counters, checks: &Checks) -> String {
         let stats = host.stats();
         let set = |gauge: &Gauge, value: u64| {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -97,6 +149,23 @@ impl Metrics {
         set(&self.wal_bytes, stats.wal_bytes);
         set(&self.series, stats.series);
         set(&self.poisoned, u64::from(host.poisoned().is_some()));
+        let (rules, failed, firing) = checks.counts();
+        let values = [
+            counters.active_now(),
+            counters.waiting(Lane::Query),
+            counters.waiting(Lane::Write),
+            counters.shed_so_far(),
+            counters.failed_logins(),
+            counters.slow_so_far(),
+            rules,
+            failed,
+            firing,
+            stats.flushes,
+            stats.compactions,
+            stats.groups,
+            stats.pending_bytes,
+        ];
+        self.more.iter().zip(values).for_each(|(gauge, value)| set(gauge, value));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a String takes all");
         text

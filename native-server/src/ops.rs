@@ -74,6 +74,14 @@ pub(crate) fn snapshot(args: &SnapshotArgs) -> Exit {
     end(snapshot::snapshot(args))
 }
 
+/// Whether a folder can be opened, without keeping anybody from it. `Err` says why not.
+pub(crate) fn readable(folder: &Path) -> Result<(), String> {
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+        return Ok(());
+    }
+    view::View::open(folder).map(drop).map_err(|failure| failure.why)
+}
+
 pub(crate) fn inspect(args: &FolderArgs) -> Exit {
     end(inspect::inspect(&args.data_dir))
 }

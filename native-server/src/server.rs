@@ -1,51 +1,51 @@
 //! Listening, answering, stopping.
 
+use crate::access::AccessRules;
+use crate::audit::Audit;
+use crate::checks::{self, Checks, Evaluator};
 use crate::cli::Exit;
 use crate::config::Config;
+use crate::connections;
 use crate::continuous;
 use crate::dogstatsd;
 use crate::drive::Driver;
+use crate::exposure;
 use crate::facts::{Counters, Facts, Watch};
 use crate::grafana::client::{AddressRule, Caller};
 use crate::grafana::{provisioning, secrets};
 use crate::host::{Host, HostConfig, clock};
 use crate::http::Service;
+use crate::login_limit::LoginLimit;
+use crate::logs::{self, Level};
 use crate::metrics::Metrics;
 use crate::rate_limit::RateLimit;
 use crate::self_metrics;
+use crate::tls::Tls;
 use crate::vault::HostVault;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use isopoint_core::auth::{User, Users, Vault as _};
+use isopoint_core::auth::{User, Users, Vault};
 use isopoint_core::dialect::datadog;
 use isopoint_core::dialect::exchange::{ApiConfig, DataSourceConfig};
 use isopoint_core::limits::Limits;
 use isopoint_core::store::StoreConfig;
-use std::convert::Infallible;
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-/// How long a stopping server waits for answers in progress.
-const GOODBYE: Duration = Duration::from_secs(10);
-/// Connections at once; more wait in the system's queue.
-const MAX_CONNECTIONS: usize = 4096;
+/// Settings as they are now in flags, environment and file: what a reload reads again.
+pub(crate) type Again = Box<dyn Fn() -> Result<Config, String> + Send>;
 
-/// Runs until told to stop.
-pub(crate) fn serve(config: Config) -> Exit {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("ISOPOINT_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+/// Runs until told to stop. SIGHUP reads the settings `again`.
+pub(crate) fn serve(config: Config, again: Again) -> Exit {
+    let level = match logs::begin(config.log_format, &config.log_level) {
+        Ok(level) => level,
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::Usage;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -54,16 +54,35 @@ pub(crate) fn serve(config: Config) -> Exit {
             return Exit::Failed;
         }
     };
-    runtime.block_on(run(config))
+    runtime.block_on(run(config, level, again))
 }
 
-async fn run(config: Config) -> Exit {
+async fn run(config: Config, level: Level, again: Again) -> Exit {
     // Bound first: a taken port is found before any data is touched.
     let (listener, address) = match bind(config.listen).await {
         Ok(bound) => bound,
         Err(error) => {
             eprintln!("isopoint: cannot listen on {}: {error}; choose another address with --listen", config.listen);
             return Exit::Failed;
+        }
+    };
+    // Before anything is opened; whether there is an administrator is known later.
+    if let Err(error) = exposure::check(&config, address, true) {
+        eprintln!("isopoint: {error}");
+        return Exit::Usage;
+    }
+    let tls = match config.tls.clone().map(Tls::open).transpose() {
+        Ok(tls) => tls.map(Arc::new),
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::Usage;
+        }
+    };
+    let rules = match config.checks.as_deref().map(checks::rules::load).transpose() {
+        Ok(rules) => rules.unwrap_or_default(),
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::Usage;
         }
     };
     let datagrams = match &config.dogstatsd {
@@ -110,6 +129,18 @@ async fn run(config: Config) -> Exit {
         eprintln!("isopoint: cannot make the administrator: {error}");
         return Exit::Failed;
     }
+    let has_admin = Users::of(&host.snapshot().documents).has_admin();
+    if let Err(error) = exposure::check(&config, address, has_admin) {
+        eprintln!("isopoint: {error}");
+        return Exit::Usage;
+    }
+    let audit = match Audit::open(&config.audit_log) {
+        Ok(audit) => Arc::new(audit),
+        Err(error) => {
+            eprintln!("isopoint: {error}");
+            return Exit::Failed;
+        }
+    };
     let sealer = match secrets::open(&config.secret_key_file, &host).await {
         Ok(sealer) => Arc::new(sealer),
         Err(error) => {
@@ -136,7 +167,7 @@ async fn run(config: Config) -> Exit {
     let api = Arc::new(ApiConfig {
         limits,
         authentication: config.auth,
-        vault: Some(vault),
+        vault: Some(Arc::clone(&vault) as Arc<dyn Vault>),
         datadog: datadog::Settings {
             database: config.datadog_database.clone(),
             api_keys: config.datadog_api_keys.clone(),
@@ -148,7 +179,23 @@ async fn run(config: Config) -> Exit {
         facts: Some(Arc::new(facts)),
         ..ApiConfig::default()
     });
-    let driver = Driver::new(Arc::clone(&host), caller.clone(), Arc::clone(&counters), timeout);
+    let inside = Arc::new(ApiConfig {
+        authentication: false,
+        datadog: datadog::Settings { api_keys: Vec::new(), app_keys: Vec::new(), ..api.datadog.clone() },
+        ..ApiConfig::clone(&api)
+    });
+    let driver =
+        Driver::new(Arc::clone(&host), caller.clone(), Arc::clone(&counters), timeout).audited(Arc::clone(&audit));
+    let checks = Arc::new(Checks::new(rules));
+    let evaluator = Evaluator {
+        checks: Arc::clone(&checks),
+        host: Arc::clone(&host),
+        driver: driver.clone(),
+        inside: Arc::clone(&inside),
+        webhook: config.alert_webhook.clone(),
+        caller: Caller::new(AddressRule::default(), 1 << 20),
+    };
+    let evaluator = tokio::spawn(evaluator.run());
     let scheduler = continuous::run(Arc::clone(&host), driver.clone(), Arc::clone(&api), Arc::clone(&counters));
     let scheduler = tokio::spawn(scheduler);
     let service = Arc::new(Service {
@@ -162,6 +209,18 @@ async fn run(config: Config) -> Exit {
         max_body: config.max_body_size,
         timeout,
         requests: AtomicU64::new(0),
+        inside,
+        vault,
+        login_limit: LoginLimit::default(),
+        audit,
+        rules: RwLock::new(Arc::new(access_rules(&config, address))),
+        secure: tls.is_some(),
+        slow_millis: AtomicU64::new(slow_millis(&config)),
+        bodies: Arc::new(Semaphore::new(
+            usize::try_from(config.memory_limit / 4 / 1024).unwrap_or(1 << 20).max(1 << 18),
+        )),
+        checks,
+        data_dir: config.data_dir.clone(),
         rate_limit: Some(config.datadog_rate_limit).filter(|limit| *limit > 0).map(RateLimit::new),
     });
     let collector = config.self_metrics.then(|| tokio::spawn(self_metrics::collect(Arc::clone(&host))));
@@ -169,15 +228,74 @@ async fn run(config: Config) -> Exit {
         let every = Duration::from_secs(config.dogstatsd_interval_secs);
         tokio::spawn(dogstatsd::collect(socket, Arc::clone(&host), config.datadog_database.clone(), every))
     });
-    println!("listening on http://{address}");
-    accept(listener, service).await;
+    let watcher = tls.clone().map(|tls| tokio::spawn(async move { tls.watch().await }));
+    let reloader = tokio::spawn(reload_on_signal(config, address, Arc::clone(&service), tls.clone(), level, again));
+    println!("listening on http{}://{address}", if tls.is_some() { "s" } else { "" });
+    connections::accept(listener, service, tls, stop_signal()).await;
     scheduler.abort();
+    evaluator.abort();
+    reloader.abort();
+    watcher.inspect(|watcher| watcher.abort());
     for collector in [collector, emitted].into_iter().flatten() {
         collector.abort();
     }
     tracing::info!("flushing");
     let stopped = tokio::task::spawn_blocking(move || host.shut_down()).await;
     if stopped.is_err() { Exit::Failed } else { Exit::Done }
+}
+
+fn access_rules(config: &Config, address: SocketAddr) -> AccessRules {
+    AccessRules::new(&config.cors_origins, &config.public_hosts, address, config.auth)
+}
+
+fn slow_millis(config: &Config) -> u64 {
+    u64::try_from(config.slow_query.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// At each SIGHUP: certificate, checks, log level, origins, names and what is slow are in force at once; of the rest it
+/// is said that it needs a restart. Wrong settings change nothing.
+async fn reload_on_signal(
+    mut config: Config,
+    address: SocketAddr,
+    service: Arc<Service>,
+    tls: Option<Arc<Tls>>,
+    level: Level,
+    again: Again,
+) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        while hangup.recv().await.is_some() {
+            if let Some(tls) = &tls {
+                tls.reload();
+            }
+            match again().and_then(|new| apply(&config, new, address, &service, &level)) {
+                Ok(new) => config = new,
+                Err(error) => tracing::error!(error, "the settings in force stay"),
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (&mut config, address, service, tls, level, again);
+    }
+}
+
+#[cfg(unix)]
+fn apply(old: &Config, new: Config, address: SocketAddr, service: &Service, level: &Level) -> Result<Config, String> {
+    let rules = new.checks.as_deref().map(checks::rules::load).transpose()?.unwrap_or_default();
+    level.set(&new.log_level)?;
+    service.checks.replace(rules);
+    *service.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access_rules(&new, address));
+    service.slow_millis.store(slow_millis(&new), Ordering::Relaxed);
+    let waiting = crate::config::needs_restart(old, &new);
+    if waiting.is_empty() {
+        tracing::info!("read the settings again");
+    } else {
+        tracing::warn!(settings = waiting.join(", "), "read the settings again; these need a restart");
+    }
+    Ok(new)
 }
 
 /// Makes the administrator `admin` unless there is such a user, whose password is then his own affair.
@@ -245,48 +363,6 @@ fn limits(config: &Config) -> Limits {
         max_select_points: config.max_select_points,
         ..Limits::default()
     }
-}
-
-async fn accept(listener: TcpListener, service: Arc<Service>) {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
-    let mut stop = std::pin::pin!(stop_signal());
-    loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = &mut stop => break,
-        };
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, mostly: wait for some to close.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
-        };
-        let _ = stream.set_nodelay(true);
-        let service = Arc::clone(&service);
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(service.timeout).half_close(true);
-        let answer = service_fn(move |request| {
-            let service = Arc::clone(&service);
-            async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
-        });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answer));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            drop(place);
-        });
-    }
-    tracing::info!("stopping");
-    drop(listener);
-    let _ = tokio::time::timeout(GOODBYE, graceful.shutdown()).await;
 }
 
 async fn stop_signal() {

@@ -3,12 +3,11 @@
 //! The prompt is rustyline's: it edits, completes and searches history, is small and synchronous, and needs no terminal
 //! protocol of its own. What is printed and what it exits with is the same at the prompt and in scripts.
 
-mod client;
 mod complete;
 mod print;
 
 use crate::cli::Exit;
-use client::Client;
+use crate::remote::{Client, RemoteArgs};
 use complete::{Names, Prompt};
 use print::Format;
 use rustyline::error::ReadlineError;
@@ -30,9 +29,8 @@ Statements of InfluxQL end with the line. Besides them:
 /// What `isopoint query` is asked.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QueryArgs {
-    /// Server to ask
-    #[arg(long, env = "ISOPOINT_HOST", default_value = "http://127.0.0.1:8086", value_name = "URL")]
-    host: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
     /// Database that names without one are in
     #[arg(long, short = 'd', value_name = "NAME")]
     database: Option<String>,
@@ -48,17 +46,11 @@ pub(crate) struct QueryArgs {
     /// Say how long each answer took
     #[arg(long)]
     timing: bool,
-    /// User to log in as
-    #[arg(long, short = 'u', env = "ISOPOINT_USERNAME", value_name = "NAME")]
-    username: Option<String>,
-    /// His password
-    #[arg(long, env = "ISOPOINT_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
-    password: Option<String>,
 }
 
 /// Runs what `-e` says, else what standard input says, else what is typed.
 pub(crate) fn run(args: QueryArgs) -> Exit {
-    let client = match Client::new(&args.host, args.username.as_deref().zip(args.password.as_deref())) {
+    let client = match Client::new(&args.remote) {
         Ok(client) => client,
         Err(error) => return fail(&error),
     };
@@ -171,7 +163,7 @@ impl Session {
             "timing" => self.timing = rest != "off",
             "insert" => {
                 let database = self.database.as_deref().ok_or("`use` a database first")?;
-                self.client.write(database, rest)?;
+                self.client.write(database, rest.to_owned())?;
             }
             _ => self.statement(line)?,
         }

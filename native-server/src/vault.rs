@@ -8,19 +8,37 @@ use crate::host::clock;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use isopoint_core::auth::Vault;
-use sha2::{Sha256, Sha384, Sha512};
-use std::collections::HashSet;
+use isopoint_core::auth::tokens::Tokens;
+use isopoint_core::auth::{LoginError, User, Users, Vault};
+use isopoint_core::catalog::Documents;
+use isopoint_core::time::Timestamp;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Remembered logins; with more, all are forgotten and cost a hash once more.
 const REMEMBERED: usize = 65_536;
+
+/// How long a session of the dashboard lasts.
+pub(crate) const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// Sessions at once; with more, the one that ends first goes.
+const SESSIONS: usize = 4096;
+
+struct Session {
+    user: String,
+    /// Of the password when the session began: with another password it is over.
+    hash: String,
+    ends: Timestamp,
+}
 
 pub(crate) struct HostVault {
     token_secret: Option<Vec<u8>>,
     /// Of this process only.
     key: [u8; 32],
     right: Mutex<HashSet<[u8; 32]>>,
+    /// Of this process only, by the digest of the text.
+    sessions: Mutex<HashMap<[u8; 32], Session>>,
     /// One hash at a time: each takes 19 MiB, and strangers may ask for as many as they like.
     hashing: Mutex<()>,
     /// What a password for a user who does not exist is held against.
@@ -34,9 +52,49 @@ impl HostVault {
             token_secret: token_secret.map(|secret| secret.as_bytes().to_vec()),
             key: clock::entropy(),
             right: Mutex::default(),
+            sessions: Mutex::default(),
             hashing: Mutex::default(),
             nobody: hash("", salt),
         }
+    }
+
+    /// Whether a pair was right before: it costs no hash.
+    pub(crate) fn remembers(&self, password: &str, hash: &str) -> bool {
+        self.remembered().contains(&self.login(password, hash))
+    }
+
+    /// What a pair of a password and a stored hash is remembered by.
+    fn login(&self, password: &str, hash: &str) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key may have any length");
+        // A PHC text holds no zero byte.
+        mac.update(hash.as_bytes());
+        mac.update(&[0]);
+        mac.update(password.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// From now on the text stands for the user, until the session ends.
+    pub(crate) fn begin_session(&self, text: &str, user: &User, now: Timestamp) {
+        let ends = now.nanos().saturating_add(i64::try_from(SESSION.as_nanos()).unwrap_or(i64::MAX));
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, session| session.ends > now);
+        if sessions.len() >= SESSIONS
+            && let Some(first) = sessions.iter().min_by_key(|(_, session)| session.ends).map(|(digest, _)| *digest)
+        {
+            sessions.remove(&first);
+        }
+        let ends = Timestamp::from_nanos(ends);
+        sessions.insert(digest(text), Session { user: user.name.clone(), hash: user.hash.clone(), ends });
+    }
+
+    pub(crate) fn end_session(&self, text: &str) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest(text));
+    }
+
+    fn session(&self, digest: &[u8; 32], documents: &Documents, now: Timestamp) -> Option<User> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get(digest).filter(|session| session.ends > now)?;
+        Users::of(documents).find(&session.user).filter(|user| user.hash == session.hash)
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
@@ -58,12 +116,7 @@ impl Vault for HostVault {
 
     fn verify_password(&self, password: &str, hash: Option<&str>) -> bool {
         let stored = hash.unwrap_or(&self.nobody);
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key may have any length");
-        // A PHC text holds no zero byte.
-        mac.update(stored.as_bytes());
-        mac.update(&[0]);
-        mac.update(password.as_bytes());
-        let login: [u8; 32] = mac.finalize().into_bytes().into();
+        let login = self.login(password, stored);
         if self.remembered().contains(&login) {
             return true;
         }
@@ -80,6 +133,15 @@ impl Vault for HostVault {
             remembered.insert(login);
         }
         right
+    }
+
+    /// A session of a user who is still the same, or an access token.
+    fn token(&self, text: &str, documents: &Documents, now: Timestamp) -> Result<User, LoginError> {
+        let digest = digest(text);
+        match self.session(&digest, documents, now) {
+            Some(user) => Ok(user),
+            None => Tokens::of(documents).check(text, digest, now),
+        }
     }
 
     fn has_token_secret(&self) -> bool {
@@ -101,6 +163,11 @@ impl Vault for HostVault {
             _ => false,
         }
     }
+}
+
+/// What a token's text is kept as.
+pub(crate) fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }
 
 fn argon2() -> Argon2<'static> {

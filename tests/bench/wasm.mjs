@@ -36,28 +36,6 @@ for (const name of ["mean", "min", "max", "count"]) {
   say(`wasm: ${name} by minute, 1-s data, columns in memory`, `${(values / best / 1000).toFixed(0)} M values/s`);
 }
 
-// A year of ten-second data of one series: what Facette draws, in the page.
-const [year, first] = [365 * 8640, 1_451_606_400];
-for (let from = 0, value = 50; from < year; from += 8640) {
-  const lines = [];
-  for (let row = from; row < from + 8640; row += 1) {
-    value = Math.min(100, Math.max(0, value + random() * 2 - 1));
-    lines.push(`cpu,host=web1 idle=${value.toFixed(2)} ${first + 10 * row}`);
-  }
-  await engine.write(lines.join("\n"), { database: "year", precision: "s" });
-}
-const graph = { groups: [{ series: [{ name: "s", origin: "year", source: "web1", metric: "cpu.idle" }] }] };
-for (const sample of [400, 100_000]) {
-  const body = JSON.stringify({ graph, sample, normalize: true, start_time: "2016-01-01T00:00:00Z", end_time: "2016-12-31T00:00:00Z" });
-  let best = Infinity;
-  for (let round = 0; round < 7; round += 1) {
-    const began = performance.now();
-    const answer = await engine.exchange({ method: "POST", url: "/api/v1/series/points", headers: { "content-type": "application/json" }, body });
-    if (answer.status !== 200) throw new Error(new TextDecoder().decode(answer.body));
-    best = Math.min(best, performance.now() - began);
-  }
-  say(`wasm: graph of a year of 10-s data, sample ${sample}`, `${best.toFixed(1)} ms`);
-}
 engine.close();
 
 for (const name of ["reader", "full"]) {

@@ -56,6 +56,72 @@ test("a graph is made from the catalog, kept and found again", async ({ page, se
   equal([await byId(page, "graph-operator").inputValue(), await rows.count()], ["2", 1], "what is found");
 });
 
+/** Numbers of a row of the table, as its cells' titles have them: exact, where the text is for people. */
+async function summary(page, row) {
+  const cells = byId(page, "graph-table").locator("tbody tr").nth(row).locator("td");
+  return cells.evaluateAll((cells) => cells.map((cell) => Number(cell.title)));
+}
+
+/** Whether pixels of the chart differ from what they were. */
+const picture = (page) => byId(page, "graph-plot").locator("canvas").evaluate((canvas) => canvas.toDataURL());
+
+test("every control of a graph changes the answer and the picture", async ({ page, server }) => {
+  const now = Math.floor(Date.now() / 1000);
+  // Ninety values, 1 to 90, a second apart, the last of them now: whatever buckets are made of them, these figures hold.
+  const lines = Array.from({ length: 90 }, (_, at) => `ramp,host=web2 v=${90 - at} ${(now - 5 - at) * 1_000_000_000}`);
+  await server.query("CREATE DATABASE controls");
+  await server.write("controls", lines.join("\n"));
+  await page.goto(`${server.url}/#graph`);
+  await choose(page, "graph-origin", "controls");
+  await choose(page, "graph-source", "web2");
+  await choose(page, "graph-metric", "ramp.v");
+  await answered(page, "the series is drawn", () => byId(page, "graph-add").click());
+  await answered(page, "wide buckets", () => byId(page, "graph-sample").fill("10"));
+  const changes = async (what, act) => {
+    const before = await picture(page);
+    await answered(page, what, act);
+    await eventually(`${what}: another picture`, async () => (await picture(page)) !== before);
+  };
+  const [, , average] = await summary(page, 0);
+  check(average > 1 && average < 90, `the average is ${average}`);
+
+  // Of the greatest (least, first, last) value of each bucket the greatest is 90 (the least 1).
+  await changes("the greatest of each bucket", () => choose(page, "graph-consolidate", "4"));
+  equal((await summary(page, 0)).filter((_, at) => at === 1 || at === 3), [90, 90], "max and last of the greatest");
+  await changes("the least of each bucket", () => choose(page, "graph-consolidate", "5"));
+  equal((await summary(page, 0))[0], 1, "min of the least");
+  await answered(page, "the last of each bucket", () => choose(page, "graph-consolidate", "3"));
+  equal((await summary(page, 0))[3], 90, "last of the last");
+  await answered(page, "a scale", () => byId(page, "graph-scale").fill("-2"));
+  equal((await summary(page, 0))[0], -180, "min of the scaled");
+  await changes("no scale", () => byId(page, "graph-scale").fill(""));
+  await answered(page, "percentiles", () => byId(page, "graph-percentiles").fill("0, 100"));
+  const [min, max, , , lowest, highest] = await summary(page, 0);
+  equal([lowest, highest], [min, max], "the outermost percentiles are min and max");
+
+  // The same series twice, stacked: the picture reaches twice as high. A percent stack always reaches 100.
+  await answered(page, "the series twice", () => byId(page, "graph-add").click());
+  for (const mode of ["normal", "percent", "none"]) await changes(`stacked: ${mode}`, () => choose(page, "graph-stack", mode));
+  await changes("the sum of both", () => choose(page, "graph-operator", "2"));
+  equal((await summary(page, 0))[3], 180, "last of the sum");
+  await changes("another range", () => choose(page, "graph-range", "3600000"));
+
+  // Copied, a request answers as the page did.
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.url });
+  const copied = async (id) => {
+    await byId(page, id).click();
+    await eventually("it says so", async () => (await byId(page, "graph-said").innerText()) === "Copied");
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const request = await copied("graph-json");
+  const { graph, sample } = JSON.parse(request);
+  equal([graph.groups[0].operator, graph.groups[0].consolidate, graph.groups[0].series.length, sample], [2, 3, 2, 10], "what is copied");
+  const answer = await fetch(`${server.url}/api/v1/series/points`, { method: "POST", headers: { "content-type": "application/json" }, body: request });
+  equal((await answer.json()).series[0].summary.last, 180, "the copied request's answer");
+  const command = await copied("graph-curl");
+  check(command.startsWith("curl ") && command.includes("/api/v1/series/points"), command);
+});
+
 test("a replica computes a stored graph as the server does, byte for byte", async ({ server }) => {
   const json = { "content-type": "application/json" };
   await server.query("CREATE DATABASE bytes");

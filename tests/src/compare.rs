@@ -79,6 +79,12 @@ impl Rules {
         Self { kind: Kind::Json, numbers: Numbers::Facette, ..Self::default() }
     }
 
+    /// The body is compared as it is: in order, and with nothing masked or replaced.
+    pub fn is_plain(&self) -> bool {
+        let as_it_is = self.mask.is_empty() && self.replace.is_empty();
+        as_it_is && !self.unordered_series && !self.unordered_values && self.kind != Kind::None
+    }
+
     fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let texts = || -> Vec<String> {
             value.as_list().unwrap_or_default().iter().filter_map(Value::as_text).map(str::to_owned).collect()

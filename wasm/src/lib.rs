@@ -4,10 +4,10 @@
 //! byte ranges when asked; so nothing here waits, fetches or reads a clock. Columns leave as typed arrays, copied once;
 //! objects carry only names, tags and counts. Failures are `Error` objects with a `code`.
 //!
-//! Two modules are built from this crate. The `reader` is what a page loads first: replicas, and InfluxQL over them.
+//! Two modules are built from this crate. The `reader` is what a page loads first: replicas, and plain SELECTs over them.
 //! With the feature `full` it also keeps databases of its own and answers requests of every API. What the reader's
-//! exports do not reach is not linked into it, so the choice is made here and nowhere in the core; a query that asks for
-//! more than a reader can do says so by the turn `beyond`.
+//! exports do not reach is not linked into it, nor what `isopoint_core::extent` leaves out; a query that asks for more
+//! than a reader can do says so by the turn `beyond`, or by an error of that code.
 
 mod columns;
 mod error;
@@ -21,8 +21,10 @@ mod values;
 use error::Fault;
 #[cfg(feature = "full")]
 use full::Local;
+#[cfg(feature = "full")]
 use isopoint_core::dialect::exchange::ApiConfig;
 use isopoint_core::dialect::influx::frames::{self, FrameQuery};
+use isopoint_core::limits::Limits;
 use isopoint_core::sorted::SortedMap;
 use isopoint_core::store::Snapshot;
 use isopoint_core::sync::client::Replica;
@@ -48,6 +50,8 @@ pub fn version() -> String {
 pub struct Core {
     local: Local,
     replicas: SortedMap<String, Followed>,
+    limits: Limits,
+    #[cfg(feature = "full")]
     config: Arc<ApiConfig>,
     /// Each with the `now` of its request.
     tasks: SortedMap<u32, (Task, Timestamp)>,
@@ -72,11 +76,13 @@ impl Core {
     #[wasm_bindgen(constructor)]
     #[allow(clippy::new_without_default, reason = "a constructor for JavaScript")]
     pub fn new() -> Self {
-        let config = Arc::new(ApiConfig::default());
+        let limits = Limits::default();
         Self {
-            local: Local::new(&config.limits),
+            local: Local::new(&limits),
             replicas: SortedMap::new(),
-            config,
+            #[cfg(feature = "full")]
+            config: Arc::new(ApiConfig { limits: limits.clone(), ..ApiConfig::default() }),
+            limits,
             tasks: SortedMap::new(),
             next_task: 0,
         }
@@ -90,7 +96,7 @@ impl Core {
 
     /// The column bytes that the query's scans cover, as if no header could answer: what to hold before zooming.
     pub fn needs(&mut self, text: &str, database: Option<String>, now: i64) -> Result<Array, JsValue> {
-        let ranges = self.frames(text, database, now)?.needs().map_err(|error| Fault::request(&error.to_string()))?;
+        let ranges = self.frames(text, database, now)?.needs().map_err(Fault::from)?;
         Ok(values::ranges(ranges.iter().filter(|range| !self.local.holds(range))))
     }
 
@@ -196,8 +202,7 @@ impl Core {
 impl Core {
     fn frames(&mut self, text: &str, database: Option<String>, now: i64) -> Result<FrameQuery, JsValue> {
         let now = Timestamp::from_nanos(now);
-        frames::open(text, database, self.snapshot(), now, &self.config.limits)
-            .map_err(|error| Fault::request(&error.to_string()).into())
+        frames::open(text, database, self.snapshot(), now, &self.limits).map_err(|refused| Fault::from(refused).into())
     }
 
     fn begin_task(&mut self, task: Task, now: Timestamp) -> u32 {

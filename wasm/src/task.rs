@@ -115,6 +115,7 @@ impl Work for FrameQuery {
             FrameTurn::Read(ranges) => Told::Read(ranges),
             FrameTurn::Command(command) => local.command(now, command).map_or(Told::Beyond, Told::Wrote),
             FrameTurn::Yield => yielded(),
+            FrameTurn::Beyond => Told::Beyond,
             FrameTurn::Done(stats) => done(&stats),
         }
     }

@@ -62,7 +62,7 @@ pub(crate) fn pairs(pairs: &[(String, String)]) -> JsValue {
 }
 
 pub(crate) fn names(names: &[&str]) -> JsValue {
-    serde_wasm_bindgen::to_value(names).expect("texts become an array")
+    names.iter().map(|name| JsValue::from_str(name)).collect::<Array>().into()
 }
 
 /// The databases of both, of two with one name the first; the documents of the second, which the page may change.

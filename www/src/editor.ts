@@ -22,11 +22,12 @@ export class Editor {
   private place: ErrorPlace | null = null;
   private offers: Offer[] = [];
   private chosen = 0;
+  private completes = true;
   private asked = 0;
 
   constructor(
     changed: () => void,
-    private readonly language: Language = "influxql",
+    private language: Language = "influxql",
     private readonly words: Words | null = null,
     name = "InfluxQL",
     id = "query-box",
@@ -54,6 +55,14 @@ export class Editor {
     this.area.value = text;
     this.mark(null);
     this.fit();
+  }
+
+  /** Takes another language from now on; `completes` by itself, or leaves that to the page. */
+  speak(language: Language, completes: boolean): void {
+    this.language = language;
+    this.completes = completes;
+    this.close();
+    this.paint();
   }
 
   focus(): void {
@@ -122,7 +131,7 @@ export class Editor {
     const caret = this.area.selectionStart;
     const { word } = wordAt(this.text, caret);
     const asked = (this.asked += 1);
-    if (!words || (!wanted && word.replace('"', "").length < 2)) return this.close();
+    if (!words || !this.completes || (!wanted && word.replace('"', "").length < 2)) return this.close();
     const offers = await words.completion.offers(this.language, words.database(), word);
     if (asked !== this.asked || document.activeElement !== this.area) return;
     this.offers = offers;

@@ -6,6 +6,7 @@ import { DashboardsPage } from "./dashboards-page";
 import { h } from "./dom";
 import { FileDrop } from "./drop";
 import { GraphPage } from "./graph-page";
+import { logIn } from "./login";
 import { QueryPage } from "./query-page";
 import { type Route, Router } from "./route";
 import { Source } from "./source";
@@ -38,6 +39,7 @@ let shown: { name: string; page: Page } | null = null;
 void start();
 
 async function start(): Promise<void> {
+  await logIn(main);
   try {
     const source = await Source.open(location.origin);
     badge.follow(source);

@@ -3,6 +3,7 @@
 export interface PastQuery {
   text: string;
   database: string;
+  language?: "datadog";
 }
 
 const KEY = "isopoint.queries";
@@ -20,7 +21,7 @@ export function pastQueries(): PastQuery[] {
 
 /** Puts a query first; one that was there moves up. */
 export function remember(query: PastQuery): void {
-  store([query, ...pastQueries().filter(({ text, database }) => text !== query.text || database !== query.database)].slice(0, MOST));
+  store([query, ...pastQueries().filter(({ text, database, language }) => text !== query.text || database !== query.database || language !== query.language)].slice(0, MOST));
 }
 
 export function forgetAll(): void {

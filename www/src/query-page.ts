@@ -1,10 +1,12 @@
 import { Completion } from "./completion";
+import { type Known, bracesAt, complete, curlDatadog, planText } from "./datadog";
+import { DatadogSource, resultOf } from "./datadog-source";
 import { h, setText } from "./dom";
 import { Editor } from "./editor";
 import { FILES } from "./files";
 import { formatBytes } from "./format";
 import { curl, frozen } from "./influxql";
-import { forgetAll, pastQueries, remember } from "./query-history";
+import { type PastQuery, forgetAll, pastQueries, remember } from "./query-history";
 import { ResultView } from "./result-view";
 import type { Route, Router } from "./route";
 import { IsopointError, type Source, type Verification } from "./source";
@@ -20,7 +22,10 @@ const EXAMPLES: { database: string; text: string }[] = [
 /** How often bytes are compared before they are said to differ. */
 const ATTEMPTS = 3;
 
-/** A box for InfluxQL, and its answers. */
+/** Windows that a query in Datadog's language is asked for, in seconds. */
+const WINDOWS: [string, number][] = [["last 15 minutes", 900], ["last hour", 3600], ["last 4 hours", 14_400], ["last day", 86_400], ["last week", 604_800]];
+
+/** A box for InfluxQL or Datadog's language, and its answers. */
 export class QueryPage {
   readonly element: HTMLElement;
   private readonly editor: Editor;
@@ -35,8 +40,16 @@ export class QueryPage {
   private readonly past = h("div", { class: "popover list" });
   private readonly history: HTMLDetailsElement;
   private readonly said = h("span", { class: "quiet", role: "status" });
+  private readonly language = h("select", { "aria-label": "Language", "data-testid": "query-language" }, h("option", { value: "influxql" }, "InfluxQL"), h("option", { value: "datadog" }, "Datadog"));
+  private readonly window = h("select", { "aria-label": "Window", "data-testid": "query-window" }, ...WINDOWS.map(([text, secs]) => h("option", { value: String(secs) }, text)));
+  private readonly windowLabel = h("label", { class: "inline", hidden: true }, "Window", this.window);
+  private readonly databaseLabel = h("label", { class: "inline" }, "Database", this.database);
+  private readonly plan = h("p", { class: "quiet", "data-testid": "query-plan", hidden: true });
+  private readonly offered = h("div", { class: "toolbar", role: "group", "aria-label": "Completion", "data-testid": "query-completion", hidden: true });
+  private readonly datadog: DatadogSource;
+  private metrics: Promise<string[]> | null = null;
   private running: AbortController | null = null;
-  private answered: { text: string; database: string } | null = null;
+  private answered: { text: string; database: string; language?: "datadog" } | null = null;
 
   constructor(
     private readonly source: Source,
@@ -44,14 +57,16 @@ export class QueryPage {
   ) {
     const completion = new Completion(source);
     this.editor = new Editor(() => this.clearError(), "influxql", { completion, database: () => this.database.value });
+    this.datadog = new DatadogSource(source);
+    this.language.addEventListener("change", () => this.speak());
     this.history = h("details", { class: "absolute", toggle: () => this.listPast() }, h("summary", {}, "History"), this.past);
     const copy = h("button", { type: "button", "data-testid": "query-curl", click: () => void this.copyCurl() }, "Copy as curl");
     copy.hidden = source.address === "";
     this.save.addEventListener("click", () => void this.exportCsv());
     this.verify.addEventListener("click", () => void this.compare());
-    const bar = h("div", { class: "toolbar" }, h("label", { class: "inline" }, "Database", this.database), this.run, h("kbd", { class: "quiet" }, "Ctrl Enter"), h("span", { class: "spring" }), this.said, this.history, copy, this.verify, this.save);
-    const form = h("form", { class: "query" }, this.editor.element, bar, this.error);
-    this.element = h("div", { class: "board query-page", "data-testid": "board-query", "data-state": "ready" }, h("h1", { class: "visually-hidden" }, "Query"), form, this.stats.element, this.hash, this.view.element);
+    const bar = h("div", { class: "toolbar" }, h("label", { class: "inline" }, "Language", this.language), this.databaseLabel, this.windowLabel, this.run, h("kbd", { class: "quiet" }, "Ctrl Enter"), h("span", { class: "spring" }), this.said, this.history, copy, this.verify, this.save);
+    const form = h("form", { class: "query" }, this.editor.element, this.offered, bar, this.error);
+    this.element = h("div", { class: "board query-page", "data-testid": "board-query", "data-state": "ready" }, h("h1", { class: "visually-hidden" }, "Query"), form, this.plan, this.stats.element, this.hash, this.view.element);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.running) this.running.abort();
@@ -63,13 +78,20 @@ export class QueryPage {
         void this.ask();
       }
     });
+    form.addEventListener("input", () => void this.offer());
+    form.addEventListener("keydown", (event) => {
+      const first = this.offered.querySelector("button");
+      if (event.key !== "Tab" || event.shiftKey || !first || !(event.target instanceof HTMLTextAreaElement)) return;
+      event.preventDefault();
+      first.click();
+    });
     this.examples();
     void this.fillDatabases();
   }
 
   show(route: Route): void {
     const { query } = route;
-    if (!query || (query.text === this.answered?.text && query.database === this.answered.database)) return;
+    if (!query || (query.text === this.answered?.text && query.database === this.answered.database && query.language === this.answered.language)) return;
     this.choose(query);
     void this.ask();
   }
@@ -91,9 +113,24 @@ export class QueryPage {
     setText(this.hash, "");
     setText(this.run, "Stop");
     this.element.setAttribute("aria-busy", "true");
-    this.answered = { text, database };
-    this.router.go({ query: { text, database } });
+    const datadog = this.language.value === "datadog";
+    this.answered = { text, database, ...(datadog ? { language: "datadog" as const } : {}) };
+    this.router.go({ query: this.answered });
+    this.plan.hidden = true;
+    this.offered.hidden = true;
     try {
+      if (datadog) {
+        const to = Math.floor(Date.now() / 1000);
+        const { answer, stats, notice } = await this.datadog.ask(text, to - Number(this.window.value), to);
+        if (this.running !== running) return;
+        remember({ text, database, language: "datadog" });
+        this.stats.show(stats);
+        this.view.show(resultOf(answer, stats));
+        setText(this.plan, [planText(answer), notice].filter((part) => part !== "").join(" — "));
+        this.plan.hidden = this.plan.textContent === "";
+        this.save.hidden = this.verify.hidden = true;
+        return;
+      }
       // The replica follows what it is asked for; a name that is none would leave it waiting.
       if (database !== "" && (await this.source.presence(database)) === "missing") throw new IsopointError("request", `database not found: ${database}`);
       const result = await this.source.query(text, database, running.signal);
@@ -122,7 +159,7 @@ export class QueryPage {
 
   /** The error in InfluxDB's words; where it names a place, that line with the place pointed at. */
   private fail(message: string): void {
-    const place = this.editor.markError(message);
+    const place = this.editor.markError(message.replace(/\(line (\d+), column (\d+)\)/, "at line $1, char $2"));
     const line = place && this.editor.text.split("\n")[place.line - 1];
     const pointer = place && line !== undefined && line !== null && h("pre", { "aria-hidden": "true" }, `${line}\n${" ".repeat(Math.min(place.char - 1, [...line].length))}`, h("b", {}, "^".repeat(Math.max(place.length, 1))));
     this.error.replaceChildren(h("p", {}, message), pointer || "");
@@ -134,8 +171,38 @@ export class QueryPage {
     this.editor.mark(null);
   }
 
-  private choose({ text, database }: { text: string; database: string }): void {
+  private speak(): void {
+    const datadog = this.language.value === "datadog";
+    this.databaseLabel.hidden = datadog;
+    this.windowLabel.hidden = !datadog;
+    this.offered.hidden = true;
+    // What completes Datadog's language knows the metrics of the server's list.
+    this.editor.speak(datadog ? "datadog" : "influxql", !datadog);
+  }
+
+  /** What may stand where the caret is, in Datadog's language; the first is taken with Tab. */
+  private async offer(): Promise<void> {
+    const area = this.editor.element.querySelector("textarea");
+    if (this.language.value !== "datadog" || !area) return;
+    const caret = area.selectionStart;
+    const braces = bracesAt(area.value, caret);
+    this.metrics ??= this.datadog.metrics().catch(() => []);
+    const known: Known = { metrics: await this.metrics, tags: braces ? await this.datadog.tags(braces.metric).catch(() => []) : [] };
+    if (area.selectionStart !== caret) return;
+    const { from, options } = complete(area.value, caret, known);
+    const take = (option: string): void => {
+      area.setRangeText(option, from, caret, "end");
+      area.focus();
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    this.offered.replaceChildren(...options.map((option) => h("button", { type: "button", click: () => take(option) }, h("code", {}, option))));
+    this.offered.hidden = options.length === 0;
+  }
+
+  private choose({ text, database, language }: { text: string; database: string; language?: "datadog" }): void {
     this.editor.text = text;
+    this.language.value = language ?? "influxql";
+    this.speak();
     if (database !== "" && ![...this.database.options].some((option) => option.value === database)) this.database.append(h("option", { value: database }, database));
     if (database !== "") this.database.value = database;
     this.clearError();
@@ -163,12 +230,12 @@ export class QueryPage {
   private listPast(): void {
     if (!this.history.open) return;
     const past = pastQueries();
-    const item = (query: { text: string; database: string }): HTMLElement =>
+    const item = (query: PastQuery): HTMLElement =>
       h("button", { type: "button", class: "example", click: () => {
         this.choose(query);
         this.history.open = false;
         this.editor.focus();
-      } }, h("code", {}, query.text), h("span", { class: "quiet" }, query.database));
+      } }, h("code", {}, query.text), h("span", { class: "quiet" }, query.language ?? query.database));
     const clear = h("button", { type: "button", click: () => {
       forgetAll();
       this.listPast();
@@ -177,7 +244,8 @@ export class QueryPage {
   }
 
   private async copyCurl(): Promise<void> {
-    const command = curl(this.source.address, this.database.value, this.editor.text);
+    const { address } = this.source;
+    const command = this.language.value === "datadog" ? curlDatadog(address, Number(this.window.value), this.editor.text) : curl(address, this.database.value, this.editor.text);
     try {
       await navigator.clipboard.writeText(command);
       this.say("Copied");

@@ -11,7 +11,7 @@ export interface Route {
   /** What times are shown in; `null`: the board's own. */
   zone: Zone | null;
   /** The query page's text and database. */
-  query: { text: string; database: string } | null;
+  query: { text: string; database: string; language?: "datadog" } | null;
 }
 
 /** `#weather/daily?range=all&zoom=…`; parts that make no sense are as if they were not there. */
@@ -24,7 +24,7 @@ export function parseRoute(hash: string): Route {
     range: range === null ? null : parseRange(range),
     zoom: zoom === null ? null : parseSpan(zoom),
     zone: zone !== null && isZone(zone) ? zone : null,
-    query: text === null ? null : { text, database: parameters.get("db") ?? "" },
+    query: text === null ? null : { text, database: parameters.get("db") ?? "", ...(parameters.get("language") === "datadog" ? { language: "datadog" as const } : {}) },
   };
 }
 
@@ -34,6 +34,7 @@ export function printRoute({ page, range, zoom, zone, query }: Route): string {
   if (zoom) parameters.push(["zoom", printSpan(zoom)]);
   if (zone) parameters.push(["tz", zone]);
   if (query) parameters.push(["db", query.database], ["q", query.text]);
+  if (query?.language) parameters.push(["language", query.language]);
   // Colons and commas are fine in a fragment and kinder to read.
   const text = new URLSearchParams(parameters).toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
   return `#${page}${text === "" ? "" : `?${text}`}`;

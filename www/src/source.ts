@@ -1,4 +1,4 @@
-import { type ApiRequest, type ApiResponse, type DatadogSeries, Engine, type GrafanaFrame, IsopointError, type Progress, readSnapshot, type QueryResult, type QueryStats, type Series, type SyncStatus, type Verification, type WriteResult } from "isopoint";
+import { type ApiRequest, type ApiResponse, type DatadogSeries, Engine, type GrafanaFrame, IsopointError, type Progress, readSnapshot, type QueryResult, type QueryStats, Series, type SyncStatus, type Verification, type WriteResult } from "isopoint";
 import { quote } from "./influxql";
 import type { Span } from "./timerange";
 
@@ -139,4 +139,4 @@ export class Source {
   }
 }
 
-export { IsopointError, type QueryResult, type QueryStats, type Series, type SyncStatus, type Verification };
+export { IsopointError, type QueryResult, type QueryStats, Series, type SyncStatus, type Verification };

@@ -1,7 +1,8 @@
 //! From what a request carries to who it is.
 
 use super::token::{self, TokenError};
-use super::{Principal, Users, Vault, decode_base64};
+use super::{Principal, User, Users, Vault, decode_base64, tokens};
+use crate::catalog::Documents;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use thiserror::Error;
@@ -15,7 +16,7 @@ pub enum Credentials {
         user: String,
         password: String,
     },
-    /// A JSON Web Token.
+    /// A JSON Web Token, or an access token.
     Token(String),
 }
 
@@ -30,7 +31,8 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Reads a header `Authorization`: `Bearer <token>`, `Token <user>:<password>`, or `Basic` in any case.
+    /// Reads a header `Authorization`: `Bearer <token>`, `Token <user>:<password>`, `Token <access token>` as clients of
+    /// InfluxDB 2 say it, or `Basic` in any case.
     pub fn from_header(value: &str) -> Self {
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         let pair = |text: &str| {
@@ -39,6 +41,7 @@ impl Credentials {
         };
         let read = match scheme {
             "Bearer" if !rest.contains(' ') => Some(Self::Token(rest.to_owned())),
+            "Token" if rest.starts_with(tokens::PREFIX) => Some(Self::Token(rest.to_owned())),
             "Token" => pair(rest),
             basic if basic.eq_ignore_ascii_case("basic") => {
                 decode_base64(rest).and_then(|bytes| pair(&String::from_utf8_lossy(&bytes)))
@@ -72,23 +75,28 @@ pub enum LoginError {
 /// wait for.
 pub fn login(
     credentials: &Credentials,
-    users: &Users,
+    documents: &Documents,
     vault: Option<&dyn Vault>,
     now: Timestamp,
 ) -> Result<Principal, LoginError> {
+    let known = |user: User| Principal::User(Arc::new(user));
+    let token = |text: &str| vault.ok_or(LoginError::TokensOff)?.token(text, documents, now).map(known);
     match credentials {
         Credentials::Missing => Err(LoginError::Missing),
+        // Where a client can be told no more than a name and a password, the token is the password.
+        Credentials::Password { password, .. } if tokens::id_of(password).is_some() => token(password),
         Credentials::Password { user, .. } if user.is_empty() => Err(LoginError::NoName),
         Credentials::Password { user, password } => {
             let vault = vault.ok_or(LoginError::Wrong)?;
-            let known = users.find(user);
-            let right = vault.verify_password(password, known.as_ref().map(|user| user.hash.as_str()));
-            known.filter(|_| right).map(|user| Principal::User(Arc::new(user))).ok_or(LoginError::Wrong)
+            let found = Users::of(documents).find(user);
+            let right = vault.verify_password(password, found.as_ref().map(|user| user.hash.as_str()));
+            found.filter(|_| right).map(known).ok_or(LoginError::Wrong)
         }
+        Credentials::Token(text) if text.starts_with(tokens::PREFIX) => token(text),
         Credentials::Token(text) => {
             let vault = vault.filter(|vault| vault.has_token_secret()).ok_or(LoginError::TokensOff)?;
             let name = token::user(text, vault, now)?;
-            users.find(&name).map(|user| Principal::User(Arc::new(user))).ok_or(LoginError::UserNotFound)
+            Users::of(documents).find(&name).map(known).ok_or(LoginError::UserNotFound)
         }
     }
 }
@@ -126,16 +134,15 @@ mod tests {
             panic!()
         };
         documents.apply(&ann).unwrap();
-        let users = Users::of(&documents);
         let try_login = |user: &str, password: &str| {
             let credentials = Credentials::Password { user: user.into(), password: password.into() };
-            login(&credentials, &users, Some(&Plain), Timestamp::from_nanos(0))
+            login(&credentials, &documents, Some(&Plain), Timestamp::from_nanos(0))
         };
         assert_eq!(try_login("ann", "pw").unwrap().name(), Some("ann"));
         assert_eq!(try_login("ann", "no"), Err(LoginError::Wrong));
         assert_eq!(try_login("bob", "pw"), Err(LoginError::Wrong));
         assert_eq!(try_login("", "pw"), Err(LoginError::NoName));
-        let missing = login(&Credentials::Missing, &users, Some(&Plain), Timestamp::from_nanos(0));
+        let missing = login(&Credentials::Missing, &documents, Some(&Plain), Timestamp::from_nanos(0));
         assert_eq!(missing, Err(LoginError::Missing));
     }
 }

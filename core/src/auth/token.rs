@@ -18,6 +18,9 @@ pub enum TokenError {
     Signature,
     #[error("Token is expired")]
     Expired,
+    /// Of access tokens: never made, or revoked, which is not told.
+    #[error("token is not known")]
+    Unknown,
     #[error("Token is not valid yet")]
     NotYet,
     #[error("token expiration required")]

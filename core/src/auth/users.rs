@@ -31,6 +31,8 @@ pub struct User {
     pub hash: String,
     /// By id of the database, in order of first grant; [`Rights::NONE`] is what a revoke leaves.
     grants: Vec<(u32, Rights)>,
+    /// On every database, beside the grants. Tokens have that; it is not kept with a user.
+    pub everywhere: Rights,
     /// Users list in order of creation.
     made: u64,
 }
@@ -43,12 +45,13 @@ impl std::fmt::Debug for User {
 
 impl User {
     pub fn new(name: &str, admin: bool, hash: String) -> Self {
-        Self { name: name.to_owned(), admin, hash, grants: Vec::new(), made: 0 }
+        Self { name: name.to_owned(), admin, hash, grants: Vec::new(), everywhere: Rights::NONE, made: 0 }
     }
 
     /// What was granted on the database of this id.
     pub fn rights(&self, database: u32) -> Rights {
-        self.grants.iter().find(|(id, _)| *id == database).map_or(Rights::NONE, |(_, rights)| *rights)
+        let granted = self.grants.iter().find(|(id, _)| *id == database).map_or(Rights::NONE, |(_, rights)| *rights);
+        granted.and(self.everywhere)
     }
 
     /// Every database something was ever granted on.

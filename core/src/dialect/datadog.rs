@@ -30,6 +30,7 @@ mod protobuf;
 mod query;
 mod sources;
 mod submit;
+mod transfer;
 mod units;
 mod v2;
 
@@ -90,6 +91,8 @@ pub static SURFACE: Surface = Surface {
         route("datadog-metrics", "/api/v1/metrics", READ, Privilege::ByContent, list::metrics),
         route("datadog-metadata", "/api/v1/metrics/{name}", READ, Privilege::ByContent, list::metadata),
         route("datadog-put-metadata", "/api/v1/metrics/{name}", &["PUT"], Privilege::Write, list::put_metadata),
+        route("datadog-export-metadata", "/api/v1/isopoint/metrics", READ, Privilege::ByContent, transfer::export),
+        route("datadog-import-metadata", "/api/v1/isopoint/metrics", &["PUT"], Privilege::Write, transfer::import),
         route("datadog-search", "/api/v1/search", READ, Privilege::ByContent, list::search),
         route("datadog-host-tags", "/api/v1/tags/hosts", READ, Privilege::ByContent, list::host_tags),
         route("datadog-metrics-v2", "/api/v2/metrics", READ, Privilege::ByContent, list::metrics_v2),

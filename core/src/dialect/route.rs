@@ -145,7 +145,7 @@ impl Call {
 
 /// Who the credentials belong to; see [`auth::login`].
 pub fn login(call: &Call, credentials: &Credentials) -> Result<Principal, LoginError> {
-    auth::login(credentials, &call.users(), call.config.vault.as_deref(), call.request.now)
+    auth::login(credentials, &call.snapshot.documents, call.config.vault.as_deref(), call.request.now)
 }
 
 /// Who the header `Authorization` says: `Basic`, `Token user:password` or `Bearer <JWT>`.

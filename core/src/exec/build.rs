@@ -9,7 +9,7 @@ use super::follow;
 use super::gaps::GapsSource;
 use super::group::{GroupSource, Grouping};
 use super::join::JoinSource;
-use super::limit::{LimitSource, Page};
+use super::limit::LimitSource;
 use super::map::{FilterSource, MapSource};
 use super::merged;
 use super::pair;
@@ -21,6 +21,7 @@ use super::scan::ScanSource;
 use super::task::QueryError;
 use super::union::UnionSource;
 use super::walk::WalkSource;
+use crate::extent::FULL;
 use crate::limits::Limits;
 use crate::plan::{Bucket, Node, Pair, Pool, Rank};
 use crate::store::Snapshot;
@@ -34,7 +35,7 @@ pub(super) struct Built {
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
-    let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, limit_nodes: 0, most_rows: None };
+    let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, most_rows: None };
     let source = builder.node(plan, false)?;
     Ok(Built { source, scans: builder.scans, most_parts: builder.most_parts })
 }
@@ -44,7 +45,6 @@ struct Builder<'a> {
     limits: &'a Limits,
     scans: Vec<Arc<ScanSource>>,
     most_parts: u64,
-    limit_nodes: usize,
     /// Set by a limit for the node just below it, if that is a `Group`.
     most_rows: Option<u64>,
 }
@@ -59,15 +59,11 @@ impl Builder<'_> {
                 self.scans.push(Arc::clone(&scan));
                 scan
             }
-            Node::Absent(columns) => Arc::new(AbsentSource::new(columns)),
             Node::Group(group) => {
                 let most_rows = self.most_rows.take();
                 let source = self.node(group.input, false)?;
                 let grouping = Grouping::new(&*source, &group.by, reversed);
-                Arc::new(GroupSource { input: source, grouping, descending, most_rows })
-            }
-            Node::Filter(filter) => {
-                Arc::new(FilterSource { input: self.node(filter.input, reversed)?, predicate: filter.predicate })
+                Arc::new(GroupSource { input: source, grouping, descending, ties: group.ties, most_rows })
             }
             Node::Map(map) => Arc::new(MapSource::new(self.node(map.input, reversed)?, map.columns, map.drop_empty)),
             Node::Aggregate(aggregate) => {
@@ -75,6 +71,43 @@ impl Builder<'_> {
                 self.most_parts = self.most_parts.max(waiting_parts(&aggregate.bucket));
                 let (bucket, calls, time) = (aggregate.bucket, aggregate.calls, aggregate.time);
                 Arc::new(AggregateSource::new(source, &aggregate.by, bucket, calls, time, descending, reversed))
+            }
+            Node::Fill(fill) => {
+                self.most_parts = self.most_parts.max(waiting_parts(&fill.bucket));
+                let shared = fill::Shared {
+                    first: fill.first,
+                    last: fill.last,
+                    bucket: fill.bucket,
+                    columns: fill.columns,
+                    make_rows: fill.make_rows,
+                    empty_groups: fill.empty_groups,
+                    descending,
+                };
+                Arc::new(FillSource { input: self.node(fill.input, reversed)?, shared: Arc::new(shared) })
+            }
+            Node::Order(order) => self.node(order.input, reversed != order.descending)?,
+            Node::Limit(mut limit) => {
+                let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
+                if matches!(below, Node::Group(_)) {
+                    self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
+                }
+                let input = std::mem::replace(&mut limit.input, Node::Join(Vec::new()));
+                Arc::new(LimitSource::new(self.node(input, reversed)?, &limit, reversed))
+            }
+            // The rest of the nodes is the full engine's.
+            _ if !FULL => return Err(QueryError::Beyond),
+            node => self.further(node, reversed, descending)?,
+        })
+    }
+}
+
+impl Builder<'_> {
+    /// The nodes that no plain SELECT has.
+    fn further(&mut self, node: Node, reversed: bool, descending: bool) -> Result<Arc<dyn Source>, QueryError> {
+        Ok(match node {
+            Node::Absent(columns) => Arc::new(AbsentSource::new(columns)),
+            Node::Filter(filter) => {
+                Arc::new(FilterSource { input: self.node(filter.input, reversed)?, predicate: filter.predicate })
             }
             Node::Reduce(mut reduce) => {
                 let source = self.node(std::mem::replace(&mut reduce.input, Node::Join(Vec::new())), reversed)?;
@@ -95,19 +128,6 @@ impl Builder<'_> {
                 }
                 Arc::new(JoinSource::new(sources, descending, reversed))
             }
-            Node::Fill(fill) => {
-                self.most_parts = self.most_parts.max(waiting_parts(&fill.bucket));
-                let shared = fill::Shared {
-                    first: fill.first,
-                    last: fill.last,
-                    bucket: fill.bucket,
-                    columns: fill.columns,
-                    make_rows: fill.make_rows,
-                    empty_groups: fill.empty_groups,
-                    descending,
-                };
-                Arc::new(FillSource { input: self.node(fill.input, reversed)?, shared: Arc::new(shared) })
-            }
             Node::Across(across) => {
                 let source = self.node(across.input, false)?;
                 Arc::new(AggregateSource::across(source, across.function, across.name, descending))
@@ -117,15 +137,12 @@ impl Builder<'_> {
                 let source = self.node(sample.input, reversed)?;
                 Arc::new(SampleSource::new(source, sample.method, sample.points, descending))
             }
-            Node::Order(order) => self.node(order.input, reversed != order.descending)?,
-            Node::Limit(limit) => {
-                let (page, id) = (Page::new(&limit), self.limit_nodes);
-                self.limit_nodes += 1;
-                let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
-                if matches!(below, Node::Group(_)) {
-                    self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
+            Node::Union(inputs) => {
+                let mut sources = Vec::with_capacity(inputs.len());
+                for node in inputs {
+                    sources.push(self.node(node, reversed)?);
                 }
-                Arc::new(LimitSource { input: self.node(limit.input, reversed)?, id, page })
+                Arc::new(UnionSource::new(sources, reversed))
             }
             Node::Merge(_)
             | Node::Pool(_)
@@ -134,18 +151,16 @@ impl Builder<'_> {
             | Node::Pair(_)
             | Node::Rank(_)
             | Node::Expect(_) => self.pooled(node)?,
-            Node::Union(inputs) => {
-                let mut sources = Vec::with_capacity(inputs.len());
-                for node in inputs {
-                    sources.push(self.node(node, reversed)?);
-                }
-                Arc::new(UnionSource::new(sources, reversed))
-            }
+            Node::Scan(_)
+            | Node::Group(_)
+            | Node::Map(_)
+            | Node::Aggregate(_)
+            | Node::Fill(_)
+            | Node::Order(_)
+            | Node::Limit(_) => self.node(node, reversed)?,
         })
     }
-}
 
-impl Builder<'_> {
     /// The nodes that need all groups of their input. Their groups keep their order, whoever wants them reversed.
     fn pooled(&mut self, node: Node) -> Result<Arc<dyn Source>, QueryError> {
         Ok(match node {
@@ -164,9 +179,9 @@ impl Builder<'_> {
             }
             Node::Follow(node) => follow::source(self.node(node.input, false)?, node.along),
             Node::Pair(node) => {
-                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero } = *node;
+                let Pair { left, right, op, pairs, named_by_right, left_zero, right_zero, ends } = *node;
                 let (left, right) = (self.node(left, false)?, self.node(right, false)?);
-                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero])
+                pair::source(left, right, &pairs, named_by_right, op, [left_zero, right_zero], ends)
             }
             Node::Rank(node) => {
                 let Rank { input, measure, count, greatest, width_secs } = *node;
@@ -181,7 +196,7 @@ impl Builder<'_> {
 /// The parts of a bucket that waits for the most points of any series; 0 if it does not.
 const fn waiting_parts(bucket: &Bucket) -> u64 {
     match bucket {
-        Bucket::Count { count, lower_to_points: true, .. } => *count,
+        Bucket::Count { count, lower_to_points: true, .. } if FULL => *count,
         _ => 0,
     }
 }

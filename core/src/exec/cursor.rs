@@ -164,8 +164,6 @@ pub(super) struct Context {
     pub(super) budget: u64,
     /// The most points any one series has, once counted; see [`Bucket::Count`](crate::plan::Bucket::Count).
     pub(super) most_points: u64,
-    /// Groups with rows so far, by limit node, input and name.
-    pub(super) pages: Map<(usize, usize, Arc<str>), u64>,
 }
 
 impl Context {

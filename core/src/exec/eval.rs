@@ -4,6 +4,7 @@ mod mathematics;
 
 use super::cursor::{ColumnDef, Rows, View};
 use super::table::{cast, cast_column, extend, slice_bits};
+use crate::extent::FULL;
 use crate::model::Column;
 use crate::model::column::{Bitmap, Values};
 use crate::pattern::Regex;
@@ -154,7 +155,8 @@ impl Code {
                     Operand::Constant(value) => value.map(Scalar::from),
                     Operand::Rows(column, from) => column.get(from).map(Scalar::from),
                 };
-                Self::Constant(value)
+                // A constant without a value would have no type to go by.
+                if value.is_none() && code.field_type() != FieldType::Float { code } else { Self::Constant(value) }
             }
             code => code,
         }
@@ -211,6 +213,8 @@ impl Code {
                 Operand::Rows(column, from) => cast_column(&column, *to)
                     .map_or(Operand::Constant(None), |column| Operand::Rows(Cow::Owned(column), from)),
             },
+            // The full engine's, as are remainders: no reader compiles them.
+            Self::Mathematics { .. } if !FULL => Operand::Constant(None),
             Self::Mathematics { function, arguments, field_type } => {
                 let first = arguments.first().map_or(Operand::Constant(None), |argument| argument.eval(rows));
                 let second = arguments.get(1).map(|argument| argument.eval(rows));
@@ -304,7 +308,25 @@ impl<T: Copy> Lane<'_, T> {
     }
 }
 
+impl<T: Copy> Lane<'_, T> {
+    fn many(&self, len: usize) -> Cow<'_, [T]> {
+        match self {
+            Self::One(value) => Cow::Owned(vec![*value; len]),
+            Self::Many(values) => Cow::Borrowed(values),
+        }
+    }
+}
+
 fn zip<T: Copy, R>(left: &Lane<'_, T>, right: &Lane<'_, T>, len: usize, f: impl Fn(T, T) -> R) -> Vec<R> {
+    if !FULL {
+        // One loop for each operator, where memory is worth less than code.
+        let (left, right) = (left.many(len), right.many(len));
+        let mut out = Vec::with_capacity(len);
+        for (left, right) in left.iter().zip(&*right) {
+            out.push(f(*left, *right));
+        }
+        return out;
+    }
     match (left, right) {
         (Lane::One(left), Lane::One(right)) => (0..len).map(|_| f(*left, *right)).collect(),
         (Lane::One(left), Lane::Many(right)) => right.iter().map(|right| f(*left, *right)).collect(),
@@ -374,6 +396,14 @@ fn binary<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, result: Fie
     };
     let values = match result {
         FieldType::Boolean => {
+            // As in comparisons, an absent side counts as false where the other is there.
+            present = match (left.present(len), right.present(len)) {
+                (Some(left), Some(right)) => {
+                    let words = left.words().iter().zip(right.words()).map(|(left, right)| left | right);
+                    Some(Bitmap::from_words(words.collect(), len))
+                }
+                _ => None,
+            };
             let values = (0..len).map(|row| {
                 let (left, right) = (truth(left.get(row)), truth(right.get(row)));
                 match op {
@@ -396,14 +426,6 @@ fn binary<'a>(op: BinaryOp, left: &Operand<'_>, right: &Operand<'_>, result: Fie
         }
         _ => {
             let (left, right) = (left.floats(len), right.floats(len));
-            if op == BinaryOp::Mod {
-                let map = present.get_or_insert_with(|| Bitmap::filled(true, len));
-                for (row, zero) in zip(&left, &right, len, |_, right| right == 0.0).into_iter().enumerate() {
-                    if zero {
-                        map.set(row, false);
-                    }
-                }
-            }
             match floats(op, &left, &right, len) {
                 Some(values) => Values::Float(values),
                 None => return Operand::Constant(None),
@@ -438,7 +460,7 @@ fn floats(op: BinaryOp, left: &Lane<'_, f64>, right: &Lane<'_, f64>, len: usize)
         BinaryOp::Div | BinaryOp::DivTruncating => {
             zip(left, right, len, |a, b| if b == 0.0 { 0.0 } else { canonical(a / b) })
         }
-        BinaryOp::Mod => zip(left, right, len, |a, b| canonical(libm::fmod(a, b))),
+        BinaryOp::Mod if FULL => zip(left, right, len, |a, b| canonical(libm::fmod(a, b))),
         _ => return None,
     })
 }

@@ -201,16 +201,11 @@ impl Cursor for FillCursor {
                 break;
             };
             let descending = self.shared.descending;
-            // Rows outside the buckets to make keep their place.
             let here = (self.at < self.kept.len()).then(|| self.bucket_of(self.at));
             match here {
-                Some(own) if own == bucket => {
-                    self.push_kept();
-                }
-                Some(own) if (own < bucket) != descending => {
-                    self.push_kept();
-                    continue;
-                }
+                Some(own) if own == bucket => self.push_kept(),
+                // A row from outside takes the place of a bucket, too.
+                Some(own) if (own < bucket) != descending => self.push_kept(),
                 _ => {
                     let label = self.buckets.as_ref().map_or(0, |buckets| buckets.label(bucket));
                     self.push_made(bucket, label);

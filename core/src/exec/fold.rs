@@ -1,70 +1,10 @@
-//! Folds of slices: least and greatest with where they are, first and last present, counts; and the [`runs`] of rows
-//! that a bucket takes.
+//! Folds of slices, as [`isopoint_kernels::fold`] has them, and those that know which rows are present.
 //!
-//! A run-wise fold is a loop over [`runs`] around a fold of a slice:
-//!
-//! ```
-//! # use isopoint_core::exec::fold::{min, runs};
-//! let (values, ends) = ([3.0, 1.0, 2.0, f64::NAN], [2, 2, 4]);
-//! let least: Vec<Option<f64>> = runs(&ends).map(|rows| min(&values[rows])).collect();
-//! assert_eq!(least, [Some(1.0), None, Some(2.0)]);
-//! ```
-//!
-//! The folds know no presence: [`squeeze`] drops absent rows first, from values, times and run ends alike, so that the
-//! loops stay plain.
+//! [`squeeze`] drops absent rows, from values, times and run ends alike, so that the other loops stay plain.
 
 mod presence;
-mod runs;
-mod scalar;
 #[cfg(test)]
 mod tests;
 
+pub use isopoint_kernels::fold::*;
 pub use presence::{count_present, first_present, last_present, squeeze, squeeze_ends};
-pub use runs::{Grid, bucket_runs, edge_runs, runs};
-pub use scalar::Scalar;
-
-/// The least value. NaN only if all are; `-0.0` lies under `0.0`, so that no order of rows shows. `None` of nothing.
-#[inline]
-pub fn min<T: Scalar>(values: &[T]) -> Option<T> {
-    (!values.is_empty()).then(|| T::settle_min(in_lanes(values, T::TOP, T::lesser), values))
-}
-
-/// The greatest value. NaN only if all are; `0.0` lies above `-0.0`. `None` of nothing.
-#[inline]
-pub fn max<T: Scalar>(values: &[T]) -> Option<T> {
-    (!values.is_empty()).then(|| T::settle_max(in_lanes(values, T::BOTTOM, T::greater), values))
-}
-
-/// The first row of the [least](min) value.
-#[inline]
-pub fn min_at<T: Scalar>(values: &[T]) -> Option<usize> {
-    position(values, min(values)?)
-}
-
-/// The first row of the [greatest](max) value.
-#[inline]
-pub fn max_at<T: Scalar>(values: &[T]) -> Option<usize> {
-    position(values, max(values)?)
-}
-
-#[inline(always)]
-fn in_lanes<T: Scalar>(values: &[T], start: T, pick: impl Fn(T, T) -> T) -> T {
-    const LANES: usize = 8;
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut best = start;
-    if !chunks.is_empty() {
-        let mut lanes = [start; LANES];
-        for chunk in chunks {
-            for (lane, value) in lanes.iter_mut().zip(chunk) {
-                *lane = pick(*value, *lane);
-            }
-        }
-        best = lanes.into_iter().fold(best, |best, lane| pick(lane, best));
-    }
-    rest.iter().fold(best, |best, value| pick(*value, best))
-}
-
-#[inline(always)]
-fn position<T: Scalar>(values: &[T], wanted: T) -> Option<usize> {
-    values.iter().position(|value| value.same(wanted))
-}

@@ -1,12 +1,13 @@
 //! Groups followed along time.
 
 use super::bucket::Buckets;
-use super::cursor::Source;
+use super::cursor::{Header, Source};
 use super::exact_sum::ExactSum;
 use super::pool::reached;
 use super::table::Table;
 use super::tables::{self, TablesSource, float_header};
-use crate::plan::{Along, Bucket, Each, Function, Reach, Smoothing};
+use crate::model::column::Values;
+use crate::plan::{Along, Bucket, Each, Function, Reach, Smoothing, UNTIL};
 use crate::time::NANOS_PER_SEC;
 use std::sync::Arc;
 
@@ -15,12 +16,15 @@ pub(super) mod fit;
 mod tests;
 
 pub(super) fn source(input: Arc<dyn Source>, along: Along) -> Arc<dyn Source> {
-    let groups = input.groups().iter().map(float_header).collect();
-    Arc::new(TablesSource::new(vec![input], groups, Box::new(Followed { along })))
+    let groups: Vec<Header> = input.groups().iter().map(float_header).collect();
+    let until = groups.first().and_then(|header| header.columns.iter().position(|column| column.name == UNTIL));
+    Arc::new(TablesSource::new(vec![input], groups, Box::new(Followed { along, until })))
 }
 
 struct Followed {
     along: Along,
+    /// The column of instants, the same in all groups.
+    until: Option<usize>,
 }
 
 impl tables::Work for Followed {
@@ -35,6 +39,11 @@ impl Followed {
         match &self.along {
             Along::Shift(by) => {
                 table.times.iter_mut().for_each(|time| *time = time.saturating_add(*by));
+                if let Some(Values::Integer(until)) =
+                    self.until.and_then(|at| Some(&mut table.columns.get_mut(at)?.values))
+                {
+                    until.iter_mut().for_each(|time| *time = time.saturating_add(*by));
+                }
                 let numbers = tables::first(&table);
                 tables::with_first(table, numbers)
             }

@@ -2,13 +2,15 @@
 
 use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags, Wish};
 use super::first_rows::FirstRows;
+use super::heap::Heap;
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::order::sort_dedup;
-use crate::plan::{GroupBy, Listed};
+use crate::plan::{GroupBy, Listed, Ties};
 use crate::sorted::SortedMap;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use crate::value::Value;
+use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Rows merged in one go.
@@ -25,7 +27,7 @@ pub(super) struct Grouping {
 impl Grouping {
     pub(super) fn new(input: &dyn Source, by: &GroupBy, reversed: bool) -> Self {
         let mut tag_keys = match by {
-            GroupBy::Each | GroupBy::Listed(_) => return Self::listed(input, by),
+            GroupBy::Each | GroupBy::Listed(_) => return Self::listed(input, by, reversed),
             GroupBy::Nothing => Vec::new(),
             GroupBy::Tags(keys) => keys.clone(),
             GroupBy::AllTags => input.tag_keys(),
@@ -40,7 +42,7 @@ impl Grouping {
         for ((name, values), joined) in found {
             let first = &input.groups()[joined[0] as usize];
             let tags = Tags::Named(tag_keys.iter().cloned().zip(values).collect());
-            groups.push(Header { name, tags, input: first.input, columns: Arc::clone(&first.columns) });
+            groups.push(Header { name, tags, input: 0, columns: Arc::clone(&first.columns) });
             members.push(joined);
         }
         if reversed {
@@ -51,12 +53,16 @@ impl Grouping {
     }
 
     /// Groups that are said one by one, in their order.
-    fn listed(input: &dyn Source, by: &GroupBy) -> Self {
+    fn listed(input: &dyn Source, by: &GroupBy, reversed: bool) -> Self {
         let headers = input.groups();
-        let (groups, members) = match by {
+        let (mut groups, mut members) = match by {
             GroupBy::Listed(listed) => listed_groups(headers, listed),
             _ => (headers.to_vec(), (0..headers.len() as u32).map(|at| vec![at]).collect()),
         };
+        if reversed {
+            groups.reverse();
+            members.reverse();
+        }
         Self { groups, members, tag_keys: input.tag_keys() }
     }
 }
@@ -77,6 +83,7 @@ pub(super) struct GroupSource {
     pub(super) input: Arc<dyn Source>,
     pub(super) grouping: Grouping,
     pub(super) descending: bool,
+    pub(super) ties: Ties,
     /// No more rows of a group than this will be asked for.
     pub(super) most_rows: Option<u64>,
 }
@@ -100,16 +107,27 @@ impl Source for GroupSource {
         if let [only] = members[..] {
             return self.input.open(only as usize, None);
         }
+        if self.ties == Ties::Apart {
+            return Box::new(ApartCursor {
+                input: Arc::clone(&self.input),
+                members: members.clone().into(),
+                open: None,
+            });
+        }
         let columns = Arc::clone(&self.grouping.groups[group].columns);
         if let Some(most) = self.most_rows.filter(|most| (1..=FEW).contains(most) && members.len() > MANY) {
             let input = Arc::clone(&self.input);
             return Box::new(FirstRows::new(input, members.clone(), columns, most as usize, self.descending));
         }
         Box::new(MergeCursor {
-            inputs: members.iter().map(|at| Member { cursor: self.input.open(*at as usize, None), at: 0 }).collect(),
-            descending: self.descending,
+            inputs: members
+                .iter()
+                .map(|at| Member { cursor: self.input.open(*at as usize, None), at: 0, there: false })
+                .collect(),
+            keys: vec![0; members.len()],
+            order: Order { descending: self.descending, ties: self.ties.clone() },
             lacking: (0..members.len()).collect(),
-            heap: BinaryHeap::new(),
+            heap: None,
             out: Table::new(&self.grouping.groups[group].columns),
             columns,
             lease: None,
@@ -117,22 +135,104 @@ impl Source for GroupSource {
     }
 }
 
+/// Members one after the other.
+struct ApartCursor {
+    input: Arc<dyn Source>,
+    /// Those to come.
+    members: VecDeque<u32>,
+    open: Option<Box<dyn Cursor>>,
+}
+
+impl Cursor for ApartCursor {
+    fn next(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
+        loop {
+            let cursor = match &mut self.open {
+                Some(cursor) => cursor,
+                None => match self.members.pop_front() {
+                    Some(member) => self.open.insert(self.input.open(member as usize, None)),
+                    None => return Ok(Poll::End),
+                },
+            };
+            match cursor.next(cx)? {
+                Poll::End => self.open = None,
+                poll => return Ok(poll),
+            }
+        }
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        let none = Rows { times: &[], columns: Vec::new(), from: 0, to: 0 };
+        self.open.as_ref().map_or(none, |cursor| cursor.rows())
+    }
+}
+
 struct Member {
     cursor: Box<dyn Cursor>,
     /// The next row of its present run.
     at: usize,
+    /// Whether it has one.
+    there: bool,
 }
 
 struct MergeCursor {
     inputs: Vec<Member>,
-    descending: bool,
+    /// Of each member where its next row lies in the order of time.
+    keys: Vec<i64>,
+    order: Order,
     /// Members whose next run is not here yet. None of the others' rows may leave before it is.
     lacking: VecDeque<usize>,
-    /// Order of the next row of every other member: of its time, of the member.
-    heap: BinaryHeap<Reverse<(i64, usize)>>,
+    /// The members that have a row; none until all were asked for their first.
+    heap: Option<Heap>,
     out: Table,
     columns: Arc<[ColumnDef]>,
     lease: Option<Lease>,
+}
+
+/// The order of members by their next rows.
+struct Order {
+    descending: bool,
+    ties: Ties,
+}
+
+impl Order {
+    fn key(&self, time: i64) -> i64 {
+        if self.descending { !time } else { time }
+    }
+
+    fn less(&self, inputs: &[Member], keys: &[i64], a: usize, b: usize) -> bool {
+        match keys[a].cmp(&keys[b]) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => match &self.ties {
+                Ties::InOrder => (a < b) != self.descending,
+                Ties::Heap { texts } => self.less_text(texts, &inputs[a], &inputs[b]),
+                Ties::Apart => false,
+            },
+        }
+    }
+
+    fn less_text(&self, texts: &[usize], a: &Member, b: &Member) -> bool {
+        if texts.is_empty() {
+            return false;
+        }
+        let (a_rows, b_rows) = (a.cursor.rows(), b.cursor.rows());
+        for column in texts {
+            let one = a_rows.columns.get(*column).and_then(|view| view.get(a.at));
+            let two = b_rows.columns.get(*column).and_then(|view| view.get(b.at));
+            let (Some(Value::String(one)), Some(Value::String(two))) = (one, two) else { return false };
+            if one != two {
+                return (one < two) != self.descending;
+            }
+        }
+        false
+    }
+
+    /// Whether rows of a member may leave one after the other without being put back, as long as they come before
+    /// those of all others.
+    fn may_run(&self, others: usize) -> bool {
+        // Two or more others change places whenever a row leaves.
+        others < 2 || self.ties == Ties::InOrder
+    }
 }
 
 impl MergeCursor {
@@ -141,12 +241,15 @@ impl MergeCursor {
         while let Some(&member) = self.lacking.front() {
             match self.inputs[member].cursor.next(cx)? {
                 Poll::Rows => {
-                    let (rows, last) = (self.inputs[member].cursor.rows(), self.inputs.len());
-                    let place = place(rows.times[rows.from], member, last, self.descending);
+                    let rows = self.inputs[member].cursor.rows();
+                    self.keys[member] = self.order.key(rows.times[rows.from]);
                     self.inputs[member].at = rows.from;
-                    self.heap.push(Reverse(place));
+                    self.inputs[member].there = true;
+                    if let Some(heap) = &mut self.heap {
+                        heap.push(member, &|a, b| self.order.less(&self.inputs, &self.keys, a, b));
+                    }
                 }
-                Poll::End | Poll::Summary => {}
+                Poll::End | Poll::Summary => self.inputs[member].there = false,
                 Poll::Need => {
                     self.prefetch(cx)?;
                     return Ok(Some(Poll::Need));
@@ -155,13 +258,62 @@ impl MergeCursor {
             }
             self.lacking.pop_front();
         }
+        if self.heap.is_none() {
+            let mut first: Vec<usize> = (0..self.inputs.len()).filter(|member| self.inputs[*member].there).collect();
+            if self.order.descending {
+                first.reverse();
+            }
+            let mut heap = Heap::default();
+            heap.fill(first, &|a, b| self.order.less(&self.inputs, &self.keys, a, b));
+            self.heap = Some(heap);
+        }
         Ok(None)
     }
-}
 
-/// Rows of one time keep the order of their groups, reversed when descending.
-fn place(time: i64, member: usize, members: usize, descending: bool) -> (i64, usize) {
-    if descending { (!time, members - member) } else { (time, member) }
+    /// The next rows of one member: it, and the row after them. They leave the heap, and the member is put back unless
+    /// its run is used up.
+    fn take(&mut self, room: usize) -> Option<(usize, usize)> {
+        let Self { inputs, keys, order, heap, lacking, .. } = self;
+        let heap = heap.as_mut()?;
+        let member = heap.pop(&|a, b| order.less(inputs, keys, a, b))?;
+        let (from, end) = (inputs[member].at, inputs[member].cursor.rows().to);
+        let most = end.min(from + room);
+        let mut to = from + 1;
+        let key = |inputs: &[Member], row: usize| order.key(inputs[member].cursor.rows().times[row]);
+        if order.may_run(heap.len()) {
+            let rows = inputs[member].cursor.rows();
+            match heap.first() {
+                None => to = most,
+                Some(other) => {
+                    // Equal rows stop the run: who goes first is for the heap to say.
+                    while to < most && order.key(rows.times[to]) < keys[other] {
+                        to += 1;
+                    }
+                }
+            }
+            if to < end {
+                keys[member] = key(inputs, to);
+                inputs[member].at = to;
+                heap.push(member, &|a, b| order.less(inputs, keys, a, b));
+            }
+        } else {
+            while to < end {
+                keys[member] = key(inputs, to);
+                inputs[member].at = to;
+                heap.push(member, &|a, b| order.less(inputs, keys, a, b));
+                if to == most || heap.first() != Some(member) {
+                    break;
+                }
+                heap.pop(&|a, b| order.less(inputs, keys, a, b));
+                to += 1;
+            }
+        }
+        if to == end {
+            lacking.push_back(member);
+        }
+        inputs[member].at = from;
+        Some((member, to))
+    }
 }
 
 impl Cursor for MergeCursor {
@@ -184,28 +336,9 @@ impl Cursor for MergeCursor {
             if let Some(wait) = self.pull_lacking(cx)? {
                 return Ok(if self.out.len() > 0 { Poll::Rows } else { wait });
             }
-            let Some(Reverse((_, order))) = self.heap.pop() else { break };
-            let members = self.inputs.len();
-            let member = if self.descending { members - order } else { order };
+            let Some((member, to)) = self.take(MERGED - self.out.len()) else { break };
             let input = &mut self.inputs[member];
             let mut rows = input.cursor.rows();
-            let end = rows.to;
-            let most = end.min(input.at + MERGED - self.out.len());
-            let place = |row: usize| place(rows.times[row], member, members, self.descending);
-            let mut to = input.at + 1;
-            match self.heap.peek() {
-                Some(Reverse(next)) => {
-                    while to < most && place(to) < *next {
-                        to += 1;
-                    }
-                }
-                None => to = most,
-            }
-            if to < end {
-                self.heap.push(Reverse(place(to)));
-            } else {
-                self.lacking.push_back(member);
-            }
             (rows.from, rows.to) = (input.at, to);
             self.out.extend(&rows);
             input.at = to;

@@ -3,43 +3,52 @@
 use super::cursor::{Context, Cursor, Header, Poll, Rows, Source, Wish};
 use super::task::QueryError;
 use crate::plan::Limit;
+use crate::sorted::SortedMap;
 use std::sync::Arc;
 
 pub(super) struct LimitSource {
-    pub(super) input: Arc<dyn Source>,
-    /// Tells this node's counts from those of others.
-    pub(super) id: usize,
-    pub(super) page: Page,
+    input: Arc<dyn Source>,
+    groups: Vec<Header>,
+    /// Which group of the input each is.
+    origins: Vec<usize>,
+    page: Page,
 }
 
-/// What of a [`Limit`] is left without its input.
+/// The rows of a [`Limit`].
 #[derive(Clone, Copy)]
-pub(super) struct Page {
+struct Page {
     rows: Option<u64>,
     skip_rows: u64,
-    groups: Option<u64>,
-    skip_groups: u64,
 }
 
-impl Page {
-    pub(super) fn new(limit: &Limit) -> Self {
-        let Limit { rows, skip_rows, groups, skip_groups, .. } = *limit;
-        Self { rows, skip_rows, groups, skip_groups }
-    }
-
-    fn counts_groups(&self) -> bool {
-        self.groups.is_some() || self.skip_groups > 0
-    }
-
-    /// Whether `seen` groups fill it.
-    fn is_full(&self, seen: u64) -> bool {
-        self.groups.is_some_and(|groups| seen >= groups.saturating_add(self.skip_groups))
+impl LimitSource {
+    /// `reversed`: the input's groups come in reverse.
+    pub(super) fn new(input: Arc<dyn Source>, limit: &Limit, reversed: bool) -> Self {
+        let headers = input.groups();
+        let mut origins: Vec<usize> = (0..headers.len()).collect();
+        if limit.groups.is_some() || limit.skip_groups > 0 {
+            if reversed {
+                origins.reverse();
+            }
+            let mut seen: SortedMap<(usize, Arc<str>), u64> = SortedMap::new();
+            let last = limit.groups.map(|groups| groups.saturating_add(limit.skip_groups));
+            origins.retain(|at| {
+                let count = seen.or_default((headers[*at].input, Arc::clone(&headers[*at].name)));
+                *count += 1;
+                *count > limit.skip_groups && last.is_none_or(|last| *count <= last)
+            });
+            if reversed {
+                origins.reverse();
+            }
+        }
+        let groups = origins.iter().map(|at| headers[*at].clone()).collect();
+        Self { page: Page { rows: limit.rows, skip_rows: limit.skip_rows }, groups, origins, input }
     }
 }
 
 impl Source for LimitSource {
     fn groups(&self) -> &[Header] {
-        self.input.groups()
+        &self.groups
     }
 
     fn tag_keys(&self) -> Vec<String> {
@@ -47,57 +56,33 @@ impl Source for LimitSource {
     }
 
     fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
-        let header = &self.groups()[group];
-        Box::new(LimitCursor {
-            input: self.input.open(group, None),
-            counted: (self.id, header.input, Arc::clone(&header.name)),
-            page: self.page,
-            admitted: !self.page.counts_groups(),
-            from: 0,
-            to: 0,
-        })
+        let input = self.input.open(self.origins[group], None);
+        Box::new(LimitCursor { input, page: self.page, from: 0, to: 0 })
     }
 }
 
 struct LimitCursor {
     input: Box<dyn Cursor>,
-    counted: (usize, usize, Arc<str>),
     /// Its rows are those still to come.
     page: Page,
-    admitted: bool,
     /// The part of the input's run.
     from: usize,
     to: usize,
 }
 
-impl LimitCursor {
-    fn seen(&self, cx: &Context) -> u64 {
-        cx.pages.get(&self.counted).copied().unwrap_or(0)
-    }
-}
-
 impl Cursor for LimitCursor {
     fn prefetch(&mut self, cx: &mut Context) -> Result<(), QueryError> {
-        if !self.admitted && self.page.is_full(self.seen(cx)) { Ok(()) } else { self.input.prefetch(cx) }
+        self.input.prefetch(cx)
     }
 
     fn next(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
         loop {
-            if self.page.rows == Some(0) || !self.admitted && self.page.is_full(self.seen(cx)) {
+            if self.page.rows == Some(0) {
                 return Ok(Poll::End);
             }
             let poll = self.input.next(cx)?;
             if poll != Poll::Rows {
                 return Ok(poll);
-            }
-            if !self.admitted {
-                let seen = self.seen(cx) + 1;
-                cx.pages.insert(self.counted.clone(), seen);
-                if seen <= self.page.skip_groups {
-                    self.page.rows = Some(0);
-                    continue;
-                }
-                self.admitted = true;
             }
             let rows = self.input.rows();
             let skipped = self.page.skip_rows.min(rows.len() as u64);

@@ -3,7 +3,7 @@
 use super::cursor::{ColumnDef, Header, Source};
 use super::exact_sum::ExactSum;
 use super::table::Table;
-use super::tables::{self, TablesSource, float_column};
+use super::tables::{self, TablesSource, float_header};
 use crate::model::Column;
 use crate::model::column::Values;
 use crate::order;
@@ -23,22 +23,31 @@ pub(super) struct Work {
 pub(super) fn source(input: Arc<dyn Source>, work: Work) -> Arc<dyn Source> {
     let rank = ColumnDef { name: "rank".to_owned(), field_type: FieldType::Integer };
     let columns = |header: &Header| {
-        let name = header.columns.first().map_or("value", |column| column.name.as_str());
-        Header { columns: Arc::from([float_column(name), rank.clone()]), ..header.clone() }
+        let header = float_header(header);
+        let all = header.columns.iter().filter(|column| column.name != rank.name).cloned().chain([rank.clone()]);
+        Header { columns: all.collect(), ..header }
     };
     let groups = input.groups().iter().map(columns).collect();
-    Arc::new(TablesSource::new(vec![input], groups, Box::new(work)))
+    let before = input.groups().first();
+    let before = before.and_then(|header| header.columns.iter().position(|column| column.name == rank.name));
+    Arc::new(TablesSource::new(vec![input], groups, Box::new(Ranked { work, before })))
 }
 
-impl tables::Work for Work {
+struct Ranked {
+    work: Work,
+    /// The column of ranks that another node gave.
+    before: Option<usize>,
+}
+
+impl tables::Work for Ranked {
     fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
         let tables = inputs.into_iter().next().unwrap_or_default();
         let values: Vec<Vec<f64>> = tables.iter().map(tables::first).collect();
-        let measured = |(at, values): (usize, &Vec<f64>)| Some((self.measured(values)?, at));
+        let measured = |(at, values): (usize, &Vec<f64>)| Some((self.work.measured(values)?, at));
         let mut ranked: Vec<(f64, usize)> = values.iter().enumerate().filter_map(measured).collect();
         // Stable, so that of equal ones the earlier stays the first.
-        order::sort_by(&mut ranked, |(a, _), (b, _)| if self.greatest { b.total_cmp(a) } else { a.total_cmp(b) });
-        ranked.truncate(self.count);
+        order::sort_by(&mut ranked, |(a, _), (b, _)| if self.work.greatest { b.total_cmp(a) } else { a.total_cmp(b) });
+        ranked.truncate(self.work.count);
         let mut rank_of: Vec<Option<usize>> = vec![None; tables.len()];
         for (rank, (_, at)) in ranked.iter().enumerate() {
             rank_of[*at] = Some(rank);
@@ -46,8 +55,13 @@ impl tables::Work for Work {
         let keep = |((table, values), rank): ((Table, Vec<f64>), Option<usize>)| match rank {
             None => Table::default(),
             Some(rank) => {
-                let rank = Column { values: Values::Integer(vec![rank as i64; table.len()]), present: None };
-                Table { times: table.times, columns: vec![tables::column(values), rank] }
+                let ranks = Column { values: Values::Integer(vec![rank as i64; table.len()]), present: None };
+                let mut table = tables::with_first(table, values);
+                if let Some(at) = self.before {
+                    table.columns.remove(at);
+                }
+                table.columns.push(ranks);
+                table
             }
         };
         tables.into_iter().zip(values).zip(rank_of).map(keep).collect()

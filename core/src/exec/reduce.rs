@@ -168,7 +168,7 @@ fn outcome(reducer: &Reducer, kept: &Table, per: usize, descending: bool) -> Out
         }
         Reducer::Stddev => {
             if rows < 2 {
-                return Outcome::Value(None);
+                return float(f64::NAN);
             }
             let (mut mean, mut seen) = (0.0, 0.0);
             for row in 0..rows {
@@ -204,11 +204,12 @@ fn outcome(reducer: &Reducer, kept: &Table, per: usize, descending: bool) -> Out
                 sort_by(&mut order, |a, b| rank(value(*b), value(*a)).then(a.cmp(b)));
             }
             if !keys.is_empty() {
-                let mut seen: Map<Vec<Option<String>>, ()> = Map::default();
+                let mut seen: Map<Vec<String>, ()> = Map::default();
                 order.retain(|row| {
+                    // A tag that is missing is an empty one.
                     let text = |column: &crate::model::Column| match column.get(*row as usize) {
-                        Some(Value::String(text)) => Some(text.to_owned()),
-                        _ => None,
+                        Some(Value::String(text)) => text.to_owned(),
+                        _ => String::new(),
                     };
                     seen.insert(kept.columns[per..].iter().map(text).collect(), ()).is_none()
                 });
@@ -246,7 +247,7 @@ fn first_of_each(order: &[u32], kept: &Table) -> Vec<u32> {
 }
 
 /// The first row of the most frequent value, of rows sorted by value and then by time. Of values that repeat equally
-/// often, and of truths, it is the one met first; where none repeats, the least.
+/// often it is the one met first, of truths the true one; where none repeats, the least.
 fn mode(order: &[u32], kept: &Table) -> u32 {
     let values = &kept.columns[0].values;
     let time = |row: u32| kept.times[row as usize];
@@ -258,8 +259,9 @@ fn mode(order: &[u32], kept: &Table) -> u32 {
             (first, count) = (*row, 0);
         }
         count += 1;
-        let met_first = (count > 1 || truths) && time(first) < time(best);
-        if count > best_count || count == best_count && met_first {
+        // False is sorted before true.
+        let preferred = truths || count > 1 && time(first) < time(best);
+        if count > best_count || count == best_count && preferred {
             (best, best_count) = (first, count);
         }
     }

@@ -6,6 +6,7 @@ use super::load::{Pending, Summary};
 use super::merge::Runs;
 use super::table::Table;
 use super::task::QueryError;
+use crate::extent::FULL;
 use crate::index::{MeasurementIndex, SeriesId};
 use crate::limits::{Exceeded, Limits};
 use crate::model::SeriesKey;
@@ -95,6 +96,7 @@ impl ScanSource {
                     }
                 }
             }
+            _ if !FULL => return Err(QueryError::Beyond),
             Measurements::Matching(regex) => {
                 for (name, index) in database.index.measurements().filter(|(name, _)| regex.is_match(name)) {
                     add_all(name, index)?;

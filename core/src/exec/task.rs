@@ -7,7 +7,7 @@ use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, Vie
 use super::fold::count_present;
 use super::scan::ScanSource;
 use super::table;
-use crate::hash::Map;
+use crate::extent::FULL;
 use crate::limits::{Exceeded, Limits};
 use crate::model::frame::FrameColumn;
 use crate::model::{Column, Frame};
@@ -81,6 +81,9 @@ pub enum QueryError {
     /// A function met a column whose type it does not take.
     #[error("{function} does not take {field_type} values")]
     Argument { function: &'static str, field_type: crate::value::FieldType },
+    /// Only of an engine that is not [`FULL`](crate::extent::FULL): the full one can do it.
+    #[error("this takes the full engine")]
+    Beyond,
     /// The host's words for a read that failed.
     #[error("{0}")]
     Host(String),
@@ -115,7 +118,7 @@ impl QueryTask {
             opened: 0,
             cursors: VecDeque::new(),
             ahead: 1,
-            counting: (built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
+            counting: (FULL && built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
             held: None,
             cx: Context {
                 limits: limits.clone(),
@@ -124,7 +127,6 @@ impl QueryTask {
                 memory: Memory::new(limits.query_memory),
                 budget: 0,
                 most_points: 0,
-                pages: Map::default(),
             },
         })
     }
@@ -222,8 +224,8 @@ fn frame(header: &Header, rows: &Rows<'_>) -> Frame {
     }
 }
 
-/// Finds the most points that any one series of some scans has, as far as it matters: more than `enough` of them are as
-/// good as that many.
+/// Finds the most points that any one of some scans has, as far as it matters: more than `enough` of them are as good as
+/// that many.
 struct PointCount {
     enough: u64,
     scans: Vec<Arc<ScanSource>>,
@@ -245,7 +247,8 @@ impl PointCount {
     fn next(&mut self, cx: &mut Context) -> Result<Option<Poll>, QueryError> {
         while let Some(scan) = self.scans.get(self.scan) {
             if self.group == scan.groups().len() {
-                (self.scan, self.group) = (self.scan + 1, 0);
+                cx.most_points = cx.most_points.max(self.points);
+                (self.scan, self.group, self.points) = (self.scan + 1, 0, 0);
                 continue;
             }
             let cursor =
@@ -264,8 +267,7 @@ impl PointCount {
                     self.points += column.map_or(0, |column| column.count);
                 }
                 Poll::End => {
-                    cx.most_points = cx.most_points.max(self.points);
-                    (self.cursor, self.points) = (None, 0);
+                    self.cursor = None;
                     self.group += 1;
                 }
                 wait => return Ok(Some(wait)),

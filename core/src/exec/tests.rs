@@ -122,7 +122,7 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
     let scan = |fields: &[&str], tags: &[&str]| Scan { range, ..scan(fields, tags) };
     let node = |scan: Scan| Node::Scan(Box::new(scan));
     let tags = |names: &[&str]| GroupBy::Tags(names.iter().map(|name| (*name).to_owned()).collect());
-    let group = |input: Node, by: GroupBy| Node::Group(Box::new(Group { input, by }));
+    let group = |input: Node, by: GroupBy| Node::Group(Box::new(Group { input, by, ties: Ties::InOrder }));
     let aggregated = |aggregate: Aggregate| Node::Aggregate(Box::new(aggregate));
     let every = Bucket::Every { width, origin: i64::from(seed % 7) };
     let descending = |scan: Scan| Scan { descending: true, ..scan };
@@ -239,7 +239,7 @@ fn walks(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: 
     let tags = |names: &[&str]| GroupBy::Tags(names.iter().map(|name| (*name).to_owned()).collect());
     let input = |by: GroupBy, descending: bool| {
         let scan = Scan { descending, ..scan(&["f", "i", "u", "s"], &["host", "dc"]) };
-        Node::Group(Box::new(Group { input: Node::Scan(Box::new(scan)), by }))
+        Node::Group(Box::new(Group { input: Node::Scan(Box::new(scan)), by, ties: Ties::InOrder }))
     };
     let reduce = |reducer, argument, time, bucket, input| {
         let carried = vec![(3, "s".to_owned()), (4, "host".to_owned())];

@@ -55,7 +55,8 @@ impl Transforming {
                 State::MovingAverage { window: VecDeque::new(), sum: zero, count }
             }
             Transformer::Elapsed { unit } => State::Elapsed { last: None, unit: (*unit).max(1) },
-            Transformer::Integral { unit, bucket } => State::Integral(Integral {
+            Transformer::Integral { unit, bucket, start } => State::Integral(Integral {
+                whole: *start,
                 buckets: bucket.as_ref().map(|bucket| Buckets::new(bucket, 0)),
                 unit: *unit as f64,
                 descending,
@@ -231,6 +232,8 @@ fn change_as_float(from: Number, to: Number) -> f64 {
 /// point comes.
 struct Integral {
     buckets: Option<Buckets>,
+    /// The start of the one bucket that there is without any.
+    whole: i64,
     unit: f64,
     descending: bool,
     /// The bucket of the sum: its number, its start, its end as walked.
@@ -241,7 +244,7 @@ struct Integral {
 
 impl Integral {
     fn bucket(&self, time: i64) -> (i64, i64, i64) {
-        let Some(buckets) = &self.buckets else { return (0, 0, 0) };
+        let Some(buckets) = &self.buckets else { return (0, self.whole, self.whole) };
         let number = buckets.number(time);
         let (start, next) = (buckets.label(number), buckets.label(number.saturating_add(1)));
         (number, start, if self.descending { start } else { next })

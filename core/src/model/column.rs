@@ -127,7 +127,7 @@ impl Strings {
 
     pub fn get(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.text[start as usize..self.ends[row] as usize]
+        self.text.get(start as usize..self.ends[row] as usize).unwrap_or_default()
     }
 
     /// A column holds less than 4 GiB of text; the caller bounds blocks and frames far below that.
@@ -289,6 +289,16 @@ impl Column {
 
     pub const fn field_type(&self) -> FieldType {
         self.values.field_type()
+    }
+
+    /// Makes values that are no number absent.
+    pub fn blank_nan(&mut self) {
+        let Values::Float(values) = &mut self.values else { return };
+        let len = values.len();
+        for (row, value) in values.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
+            self.present.get_or_insert_with(|| Bitmap::filled(true, len)).set(row, false);
+            *value = 0.0;
+        }
     }
 
     pub fn is_present(&self, row: usize) -> bool {

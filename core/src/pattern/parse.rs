@@ -79,7 +79,7 @@ type Atom = Option<usize>;
 
 impl<'a> Parser<'a> {
     fn rest(&self) -> &'a str {
-        &self.source[self.at..]
+        self.source.get(self.at..).unwrap_or_default()
     }
 
     fn peek(&self) -> Option<char> {
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
 
     /// The error whose part runs from `start` to here.
     fn error<T>(&self, why: &'static str, start: usize) -> Result<T, RegexError> {
-        Err(RegexError::new(why, &self.source[start..self.at]))
+        Err(RegexError::new(why, self.source.get(start..self.at).unwrap_or_default()))
     }
 
     fn emit(&mut self, step: Step) {
@@ -229,7 +229,7 @@ impl<'a> Parser<'a> {
     /// Takes `{n}`, `{n,}` or `{n,m}`. `None`: the brace stands for itself.
     fn repeat_count(&mut self) -> Result<Option<(u32, Option<u32>)>, RegexError> {
         let start = self.at;
-        let Some((text, _)) = self.rest()[1..].split_once('}') else {
+        let Some((text, _)) = self.rest().get(1..).unwrap_or_default().split_once('}') else {
             return Ok(None);
         };
         let (low, high) = text.split_once(',').unwrap_or((text, text));
@@ -325,7 +325,7 @@ impl<'a> Parser<'a> {
             first = false;
             let item = self.at;
             if self.rest().starts_with("[:")
-                && let Some((name, _)) = self.rest()[2..].split_once(":]")
+                && let Some(name) = before(self.rest().get(2..).unwrap_or_default(), *b":]")
             {
                 self.at += name.len() + 4;
                 let wanted = name.strip_prefix('^').unwrap_or(name);
@@ -391,7 +391,7 @@ impl<'a> Parser<'a> {
         } else if letter == 'Q' {
             self.at += 1;
             let rest = self.rest();
-            let (text, closed) = rest.split_once("\\E").map_or((rest, 0), |(text, _)| (text, 2));
+            let (text, closed) = before(rest, *b"\\E").map_or((rest, 0), |text| (text, 2));
             for char in text.chars() {
                 atom = self.program.code.len();
                 self.literal(char);
@@ -513,4 +513,9 @@ fn fold(ranges: &mut Vec<(char, char)>) {
             }
         }
     }
+}
+
+/// What stands before two characters of ASCII.
+fn before(text: &str, end: [u8; 2]) -> Option<&str> {
+    text.get(..text.as_bytes().windows(2).position(|pair| *pair == end)?)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Aggregate, Bucket, Expr, Fill, FillWith, GroupBy, Limit, Measurements, Node, Reduce, ReportedTime, Scalar, Scan,
+    Ties,
 };
 use crate::model::SeriesKey;
 use crate::time::{Timestamp, write_rfc3339};
@@ -24,7 +25,17 @@ fn write_node(node: &Node, depth: usize, out: &mut String) -> fmt::Result {
             let columns = columns.iter().map(|(name, field_type)| format!("{name:?}::{field_type}"));
             write!(out, "absent fields {}", list(columns))?;
         }
-        Node::Group(group) => write!(out, "group by {}", By(&group.by))?,
+        Node::Group(group) => {
+            write!(out, "group by {}", By(&group.by))?;
+            match &group.ties {
+                Ties::InOrder => {}
+                Ties::Apart => out.push_str(" one after the other"),
+                Ties::Heap { texts } if texts.is_empty() => out.push_str(" ties by heap"),
+                Ties::Heap { texts } => {
+                    write!(out, " ties by {}, heap", list(texts.iter().map(|at| format!("${at}"))))?
+                }
+            }
+        }
         Node::Filter(filter) => write!(out, "filter {}", Shown(&filter.predicate))?,
         Node::Map(map) => {
             let columns = map.columns.iter().map(|(name, expr)| format!("{name:?}: {}", Shown(expr)));

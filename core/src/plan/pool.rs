@@ -1,10 +1,13 @@
 //! Nodes over the values of many groups at once: brought onto common times, joined, ranked, followed along time.
 //!
 //! All of them read the first column of their input as a number, absent where it is no finite one, and give a float
-//! column. `Follow`, `Pair` and `Expect` take further columns along as they are (`Pair`: the left side's); `Pool` drops
-//! them.
+//! column. `Follow`, `Pair`, `Rank` and `Expect` take further columns along as they are (`Pair`: the left side's); `Pool` drops
+//! them. A column [`UNTIL`] holds instants, which a shift moves too.
 
 use super::{Bucket, Function, GroupBy, Node};
+
+/// The name of the column of [`Pair::ends`].
+pub const UNTIL: &str = "until";
 
 /// A group made of groups of the input, by their numbers there. A member may be in several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +154,9 @@ pub struct Pair {
     /// What is absent on a side is 0 where such a bucket begins.
     pub left_zero: Option<Bucket>,
     pub right_zero: Option<Bucket>,
+    /// The buckets of both sides: adds an integer column [`UNTIL`], when the last of all buckets so far ends. A side that
+    /// has such a column says it itself.
+    pub ends: Option<[Bucket; 2]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

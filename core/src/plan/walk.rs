@@ -103,6 +103,8 @@ pub enum Transformer {
     Integral {
         unit: i64,
         bucket: Option<Bucket>,
+        /// The time of the row without buckets. A last point right there counts for nothing.
+        start: i64,
     },
     /// Numbers to float: the forecast of so many rows after the last, by Holt and Winters.
     HoltWinters(HoltWinters),

@@ -1,6 +1,6 @@
 //! What travels between a server and a replica.
 //!
-//! The manifest is JSON: see [`Manifest`]. The tail is a run of frames:
+//! The tail is a run of frames:
 //!
 //! | offset | size | what |
 //! |---|---|---|
@@ -11,14 +11,14 @@
 //! | kind | payload |
 //! |---|---|
 //! | 1 points | generation of the memtable, 8 bytes little-endian; length of the policy's name, 2 bytes; the name; a batch as in the log |
-//! | 2 manifest | the manifest's JSON: what the tail sends from now on is newer than these files |
+//! | 2 manifest | see [`Manifest::encode`]: what the tail sends from now on is newer than these files |
 //! | 3 clock | the server's now, 8 bytes little-endian nanoseconds; sent when nothing else was for a while |
 
 use crate::catalog::Target;
 use crate::codec::DecodeError;
+use crate::codec::varint::{self, Reader};
 use crate::model::SeriesKey;
 use crate::store::tombstone::Tombstone;
-use crate::time::TimeRange;
 use serde_json::{Value, json};
 
 /// Frames larger than this are refused: a batch is bounded by the body limit of a write.
@@ -74,7 +74,7 @@ pub enum TailFrame<'a> {
 }
 
 impl Manifest {
-    /// Times are decimal text: JSON's numbers end at 2^53.
+    /// For people and their tools. Times are decimal text: JSON's numbers end at 2^53.
     pub fn to_json(&self) -> String {
         let file = |file: &ManifestFile| json!({ "name": file.name, "size": file.size, "settled": file.settled });
         let shard = |shard: &ManifestShard| {
@@ -104,40 +104,95 @@ impl Manifest {
         .to_string()
     }
 
-    /// `None` when it is not a manifest.
-    pub fn from_json(text: &[u8]) -> Option<Self> {
-        let value: Value = serde_json::from_slice(text).ok()?;
-        let text = |value: &Value| Some(value.as_str()?.to_owned());
-        let time = |value: &Value| value.as_str()?.parse::<i64>().ok();
-        let file = |value: &Value| {
-            let (name, size, settled) = (text(&value["name"])?, value["size"].as_u64()?, value["settled"].as_u64()?);
-            Some(ManifestFile { name, size, settled })
-        };
-        let shard = |value: &Value| {
-            Some(ManifestShard {
-                id: value["id"].as_u64()?,
-                min_time: time(&value["min_time"])?,
-                max_time: time(&value["max_time"])?,
-                files: value["files"].as_array()?.iter().map(file).collect::<Option<_>>()?,
-            })
-        };
-        let policy = |value: &Value| {
-            Some(ManifestPolicy {
-                name: text(&value["name"])?,
-                duration: time(&value["duration"])?,
-                shard_duration: time(&value["shard_duration"]).filter(|duration| *duration > 0)?,
-                replication: u32::try_from(value["replication"].as_u64()?).ok()?,
-                shards: value["shards"].as_array()?.iter().map(shard).collect::<Option<_>>()?,
-            })
-        };
-        Some(Self {
-            database: text(&value["database"])?,
-            default_policy: text(&value["default_policy"])?,
-            first_generation: value["first_generation"].as_u64()?,
-            policies: value["policies"].as_array()?.iter().map(policy).collect::<Option<_>>()?,
-            tombstones: value["tombstones"].as_array()?.iter().map(read_tombstone).collect::<Option<_>>()?,
-        })
+    /// Appends it as the tail has it. Numbers are varints (signed ones zigzag), texts a length and that many bytes,
+    /// lists a count and their items:
+    ///
+    /// ```text
+    /// database, default policy, first generation
+    /// policies:   name, signed duration, signed shard duration, replication
+    ///   shards:   id, signed min time, signed max time
+    ///     files:  name, size, settled
+    /// tombstones: as in the store's manifest (`store::tombstone`)
+    /// ```
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        write_text(&self.database, out);
+        write_text(&self.default_policy, out);
+        varint::write(self.first_generation, out);
+        varint::write(self.policies.len() as u64, out);
+        for policy in &self.policies {
+            write_text(&policy.name, out);
+            varint::write_signed(policy.duration, out);
+            varint::write_signed(policy.shard_duration, out);
+            varint::write(policy.replication.into(), out);
+            varint::write(policy.shards.len() as u64, out);
+            for shard in &policy.shards {
+                varint::write(shard.id, out);
+                varint::write_signed(shard.min_time, out);
+                varint::write_signed(shard.max_time, out);
+                varint::write(shard.files.len() as u64, out);
+                for file in &shard.files {
+                    write_text(&file.name, out);
+                    varint::write(file.size, out);
+                    varint::write(file.settled, out);
+                }
+            }
+        }
+        varint::write(self.tombstones.len() as u64, out);
+        for tombstone in &self.tombstones {
+            tombstone.encode(out);
+        }
     }
+
+    /// What [`encode`](Self::encode) wrote, and nothing after it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let reader = &mut Reader::new(bytes);
+        let mut manifest = Self { database: text(reader)?, default_policy: text(reader)?, ..Self::default() };
+        manifest.first_generation = reader.varint(NUMBER)?;
+        // A count is only believed item by item: no room is made for what is not there.
+        for _ in 0..reader.varint(NUMBER)? {
+            let mut policy = ManifestPolicy {
+                name: text(reader)?,
+                duration: reader.signed(NUMBER)?,
+                shard_duration: reader.signed(NUMBER)?,
+                replication: u32::try_from(reader.varint(NUMBER)?).map_err(|_| reader.error(NUMBER))?,
+                shards: Vec::new(),
+            };
+            if policy.shard_duration <= 0 {
+                return Err(reader.error("shard duration of a manifest is not above zero"));
+            }
+            for _ in 0..reader.varint(NUMBER)? {
+                let mut shard = ManifestShard {
+                    id: reader.varint(NUMBER)?,
+                    min_time: reader.signed(NUMBER)?,
+                    max_time: reader.signed(NUMBER)?,
+                    files: Vec::new(),
+                };
+                for _ in 0..reader.varint(NUMBER)? {
+                    let (name, size, settled) = (text(reader)?, reader.varint(NUMBER)?, reader.varint(NUMBER)?);
+                    shard.files.push(ManifestFile { name, size, settled });
+                }
+                policy.shards.push(shard);
+            }
+            manifest.policies.push(policy);
+        }
+        for _ in 0..reader.varint(NUMBER)? {
+            manifest.tombstones.push(Tombstone::decode(reader)?);
+        }
+        if reader.remaining() > 0 {
+            return Err(reader.error("manifest has something after it"));
+        }
+        Ok(manifest)
+    }
+}
+
+const NUMBER: &str = "number of a manifest";
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    varint::write_bytes(text.as_bytes(), out);
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<String, DecodeError> {
+    reader.text("text of a manifest").map(str::to_owned)
 }
 
 fn tombstone_json(tombstone: &Tombstone) -> Value {
@@ -151,27 +206,6 @@ fn tombstone_json(tombstone: &Tombstone) -> Value {
         "min_time": tombstone.range.min.to_string(),
         "max_time": tombstone.range.max.to_string(),
         "targets": tombstone.targets.iter().map(target).collect::<Vec<_>>(),
-    })
-}
-
-/// A replica has one database: it needs no number.
-fn read_tombstone(value: &Value) -> Option<Tombstone> {
-    let time = |value: &Value| value.as_str()?.parse::<i64>().ok();
-    let target = |value: &Value| {
-        let series = match &value["series"] {
-            Value::Null => None,
-            keys => {
-                let key = |key: &Value| SeriesKey::from_canonical(key.as_str()?.as_bytes());
-                Some(keys.as_array()?.iter().map(key).collect::<Option<_>>()?)
-            }
-        };
-        Some(Target { measurement: value["measurement"].as_str()?.to_owned(), series })
-    };
-    Some(Tombstone {
-        number: value["number"].as_u64()?,
-        database: 0,
-        range: TimeRange::new(time(&value["min_time"])?, time(&value["max_time"])?),
-        targets: value["targets"].as_array()?.iter().map(target).collect::<Option<_>>()?,
     })
 }
 
@@ -189,7 +223,7 @@ pub fn write_frame(frame: &TailFrame<'_>, out: &mut Vec<u8>) {
         }
         TailFrame::Manifest(manifest) => {
             out.push(2);
-            out.extend_from_slice(manifest.to_json().as_bytes());
+            manifest.encode(out);
         }
         TailFrame::Clock(now) => {
             out.push(3);
@@ -212,7 +246,7 @@ pub fn read_frame(bytes: &[u8]) -> Result<Option<(TailFrame<'_>, usize)>, Decode
     let (kind, payload) = body.split_first().ok_or_else(|| bad("tail frame is empty"))?;
     let frame = match kind {
         1 => points(payload).ok_or_else(|| bad("tail frame of points is damaged"))?,
-        2 => TailFrame::Manifest(Manifest::from_json(payload).ok_or_else(|| bad("tail frame holds no manifest"))?),
+        2 => TailFrame::Manifest(Manifest::decode(payload)?),
         3 => {
             let now = payload.try_into().map_err(|_| bad("tail frame holds no clock"))?;
             TailFrame::Clock(i64::from_le_bytes(now))
@@ -236,6 +270,7 @@ fn points(payload: &[u8]) -> Option<TailFrame<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::TimeRange;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -285,6 +320,30 @@ mod tests {
             rest = &rest[used..];
         }
         assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_cut_or_grown_manifest_is_refused_and_a_flipped_one_does_no_harm() {
+        let mut bytes = Vec::new();
+        manifest().encode(&mut bytes);
+        assert_eq!(Manifest::decode(&bytes), Ok(manifest()));
+        for end in 0..bytes.len() {
+            assert!(Manifest::decode(&bytes[..end]).is_err(), "{end}");
+        }
+        for at in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            assert_ne!(Manifest::decode(&flipped), Ok(manifest()), "bit {at}");
+        }
+        bytes.push(0);
+        assert!(Manifest::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn the_manifest_for_people_is_json() {
+        let read: Value = serde_json::from_str(&manifest().to_json()).unwrap();
+        assert_eq!(read["policies"][0]["shards"][0]["max_time"], "9007199254740993");
+        assert_eq!(read["tombstones"][0]["targets"][0]["measurement"], "m");
     }
 
     #[test]

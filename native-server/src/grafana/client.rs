@@ -72,6 +72,20 @@ impl Caller {
         self.max_answer
     }
 
+    /// Posts JSON; the status of the answer, or why there is none.
+    pub(crate) async fn post_json(&self, url: &str, body: String, limit: Duration) -> Result<u16, String> {
+        let call = HttpCall {
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: body.into(),
+            timeout_millis: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            follow: false,
+            tls: Tls::default(),
+        };
+        self.whole(call).await.map(|answer| answer.status).map_err(|error| error.to_string())
+    }
+
     /// Does an errand to its end.
     pub(crate) async fn run(&self, errand: Errand) -> Result<Told, ErrandError> {
         match errand {

@@ -62,7 +62,9 @@ impl Files {
                     continue;
                 }
                 let Some(name) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) else { continue };
-                if name != "LOCK" && !name.ends_with(".tmp") && !name.starts_with(DAMAGED) {
+                // The audit log is the server's, and grows while the rest stands still.
+                if name != "LOCK" && !name.starts_with("audit") && !name.ends_with(".tmp") && !name.starts_with(DAMAGED)
+                {
                     found.push((FileName::new(name.replace('\\', "/")), entry.metadata()?.len()));
                 }
             }

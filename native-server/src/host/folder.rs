@@ -14,7 +14,7 @@ impl Folder {
     /// Makes the folder when it is missing and locks it. The error is one sentence that says what to do.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        fs::create_dir_all(path).map_err(|error| {
+        make(path).map_err(|error| {
             format!("cannot make the data folder {shown}: {error}; choose another with --data-dir or change its owner")
         })?;
         let lock = path.join("LOCK");
@@ -37,6 +37,15 @@ impl Folder {
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _lock: file })
     }
+}
+
+/// A new folder is its owner's only.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
@@ -61,12 +62,16 @@ pub(crate) fn first_column(document: &Value) -> impl Iterator<Item = &str> {
     rows.iter().filter_map(|row| row.as_list()?.first()?.as_text())
 }
 
+/// Bytes of a server's log that are kept.
+const LOG_KEPT: usize = 64 << 20;
+
 /// A running `isopoint serve`; dropping it kills it.
 #[derive(Debug)]
 pub struct Serve {
     child: Child,
     address: SocketAddr,
     http: Http,
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Serve {
@@ -101,7 +106,8 @@ impl Serve {
         let mut lines = BufReader::new(stdout).lines();
         let address = lines.find_map(|line| {
             let line = line.ok()?;
-            line.strip_prefix("listening on http://")?.trim_end_matches('/').parse().ok()
+            let address = line.strip_prefix("listening on http")?.trim_start_matches('s').strip_prefix("://")?;
+            address.trim_end_matches('/').parse().ok()
         });
         // What else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
@@ -112,8 +118,18 @@ impl Serve {
             return Err(format!("{status}: {}", said.trim()));
         };
         let mut stderr = child.stderr.take().expect("it is piped");
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Ok(Self { child, address, http: Http::at(address) })
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(len @ 1..) = stderr.read(&mut buffer) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() < LOG_KEPT {
+                    kept.extend_from_slice(&buffer[..len]);
+                }
+            }
+        });
+        Ok(Self { child, address, http: Http::at(address), log })
     }
 
     /// The same, with a limit on the bytes of each file it writes: to the program that is a disk without room.
@@ -132,6 +148,16 @@ impl Serve {
         let set =
             Command::new("prlimit").args([&format!("--pid={}", self.id()), &format!("--fsize={limit}:")]).status();
         assert!(set.is_ok_and(|status| status.success()), "prlimit, of util-linux, sets a limit");
+    }
+
+    /// What it said on standard error so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Asks it to read its settings again.
+    pub fn reload(&self) {
+        let _ = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
     }
 
     pub fn address(&self) -> SocketAddr {

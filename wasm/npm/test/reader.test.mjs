@@ -68,6 +68,64 @@ test("the reader answers as the full module does", async () => {
   full.close();
 });
 
+/** What the dashboard's panels and most queries are: no page loads more for them. */
+const PLAIN = [
+  "SELECT mean(v) AS c0, max(n) AS c1 FROM m WHERE time >= 0ms AND time < 210000ms GROUP BY time(10s), host fill(none)",
+  "SELECT first(v) FROM m; SELECT last(v) FROM m",
+  "SELECT * FROM m WHERE host =~ /h[01]/ AND s != 't1' ORDER BY time DESC LIMIT 7 OFFSET 1",
+  "SELECT v, host FROM m WHERE v > 3.5 AND (n < 20 OR b = true) AND time >= '1970-01-01T00:00:05Z' AND time < now() - 1m",
+  "SELECT spread(v), sum(n) * 2 - count(s) FROM m WHERE time < 210s GROUP BY time(7s, 2s) fill(previous) SLIMIT 1",
+  "SELECT count(*), min(/v|n/) FROM m GROUP BY *",
+  "SELECT nothing FROM m; SELECT v FROM nothing",
+];
+
+/** What takes the full module, if only to say what is wrong. */
+const BEYOND = [
+  "SELECT median(v) FROM m",
+  "SELECT derivative(mean(v), 1s) FROM m WHERE time < 210s GROUP BY time(10s)",
+  "SELECT mean(x) FROM (SELECT v AS x FROM m)",
+  "SELECT sqrt(v) FROM m",
+  "SELECT v * sqrt(4) FROM m",
+  "SELECT v FROM m WHERE v > sqrt(4)",
+  "SELECT n % 7 FROM m",
+  "SELECT count(distinct(v)) FROM m",
+  "SELECT distinct v FROM m",
+  "SELECT v * 0.12345678901234567 FROM m",
+  "SELECT mean(v) FROM m WHERE time < 210s GROUP BY time(10s) tz('Europe/Berlin')",
+  "SELECT mean(v) FROM m WHERE time < 210s GROUP BY time('1mo')",
+  "SELECT v FROM m ORDER BY value(v)",
+  "SELECT v INTO other FROM m",
+  "EXPLAIN SELECT v FROM m",
+  "SHOW MEASUREMENTS",
+  "SELECT v FROM m WHERE",
+  "SELECT mean(s) FROM m",
+  "SELECT v, mean(v) FROM m",
+  "SELECT v FROM elsewhere..m",
+];
+
+test("plain statements take nothing but the reader, the others the full module", async () => {
+  const reader = new URL("node_modules/isopoint/pkg/reader/isopoint_bg.wasm", pathToFileURL(`${folder}/`));
+  const engine = await open({ wasm: { reader, full: new URL("no-such-file.wasm", reader) } });
+  const full = await open({ module: "full" });
+  for (const text of PLAIN) {
+    const expected = await answer(full, text);
+    assert.deepEqual(await answer(engine, text), expected, text);
+    assert.ok(expected.length > 0 || text.includes("nothing"), text);
+    const { bytesNeeded } = await full.prefetch(text, { database: "d", now: 300_000 });
+    assert.equal((await engine.prefetch(text, { database: "d", now: 300_000 })).bytesNeeded, bytesNeeded, text);
+  }
+  for (const text of BEYOND) {
+    const load = ({ code }) => code === "load";
+    await assert.rejects(engine.query(text, { database: "d", now: 300_000 }), load, text);
+    await assert.rejects(engine.prefetch(text, { database: "d", now: 300_000 }), load, text);
+    const one = await open();
+    assert.deepEqual(await answer(one, text), await answer(full, text), text);
+    one.close();
+  }
+  engine.close();
+  full.close();
+});
+
 test("what the reader cannot do loads the full module, and nothing is lost", async () => {
   const engine = await open();
   const [before] = await answer(engine, STATEMENTS[0]);

@@ -20,7 +20,7 @@ use super::grid::Grid;
 use super::sources::NO_VALUE;
 use super::units::Unit;
 use crate::number::write_json_float;
-use crate::plan::{Along, Each, Follow, GroupBy, Listed, Node, Pair, PairOp, Reach, ReachMethod};
+use crate::plan::{Along, Each, Follow, GroupBy, Listed, Node, Pair, PairOp, Reach, ReachMethod, Ties};
 use crate::store::Snapshot;
 
 /// What is asked: a window and where the data is.
@@ -50,6 +50,8 @@ pub(super) struct Operand {
     pub(super) grid: Grid,
     /// Amounts: what is missing on its own grid counts as 0 beside another operand.
     amounts: bool,
+    /// Rows of buckets of several widths: they say themselves when they end.
+    mixed: bool,
     /// How gaps are filled.
     pub(super) reach: Reach,
     /// How it came about: what an answer may tell.
@@ -172,7 +174,7 @@ impl Operand {
         let kept: Vec<usize> = (0..self.groups.len()).filter(|at| keep(&self.groups[*at])).collect();
         let listed = kept.iter().map(|at| Listed { tags: self.groups[*at].tags.clone(), members: vec![*at as u32] });
         let by = GroupBy::Listed(listed.collect());
-        self.node = Node::Group(Box::new(crate::plan::Group { input: self.node, by }));
+        self.node = Node::Group(Box::new(crate::plan::Group { input: self.node, by, ties: Ties::InOrder }));
         self.groups = kept.into_iter().map(|at| self.groups[at].clone()).collect();
         self
     }
@@ -187,6 +189,7 @@ impl Operand {
         }
         self.keys.clear();
         self.amounts = false;
+        self.mixed = false;
         self
     }
 }
@@ -233,6 +236,7 @@ fn pair(op: PairOp, left: Operand, right: Operand, name: &dyn Fn(&str, &str) -> 
         });
     }
     let zero = |operand: &Operand| operand.amounts.then(|| operand.grid.bucket());
+    let mixed = left.mixed || right.mixed || left.grid != right.grid;
     let grid = if right.grid.interval > left.grid.interval { &right.grid } else { &left.grid };
     let units = if matches!(op, PairOp::Mul | PairOp::Div) { [None, None] } else { left.units };
     Operand {
@@ -244,6 +248,7 @@ fn pair(op: PairOp, left: Operand, right: Operand, name: &dyn Fn(&str, &str) -> 
         units,
         grid: grid.clone(),
         amounts: left.amounts && right.amounts,
+        mixed,
         reach: left.reach,
         method: left.method,
         sources: left.sources + right.sources,
@@ -253,6 +258,7 @@ fn pair(op: PairOp, left: Operand, right: Operand, name: &dyn Fn(&str, &str) -> 
             named_by_right: broadcast_left,
             left_zero: zero(&left),
             right_zero: zero(&right),
+            ends: mixed.then(|| [left.grid.bucket(), right.grid.bucket()]),
             left: left.node,
             right: right.node,
         })),

@@ -143,7 +143,7 @@ impl Answer {
         whole(json, "length", self.times.len() as i64);
         whole(json, "start", self.times.first().copied().unwrap_or(0).saturating_mul(1000));
         let last = series.times.last().copied().unwrap_or(0);
-        let end = operand.grid.end_of(last);
+        let end = series.until.unwrap_or_else(|| operand.grid.end_of(last));
         whole(json, "end", (end - 1).saturating_mul(1000));
         json.key("pointlist");
         json.begin_array();

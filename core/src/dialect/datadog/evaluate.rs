@@ -7,7 +7,7 @@ use crate::exec::{Budget, QueryStats, QueryTask, Step};
 use crate::limits::Limits;
 use crate::model::column::Values;
 use crate::model::{Column, Frame};
-use crate::plan::Node;
+use crate::plan::{Node, UNTIL};
 use crate::sorted::SortedMap;
 use crate::store::ByteRange;
 use crate::time::NANOS_PER_SEC;
@@ -26,6 +26,8 @@ pub(super) struct Series {
     pub(super) lower: Option<Vec<f64>>,
     pub(super) upper: Option<Vec<f64>>,
     pub(super) outlier: Option<bool>,
+    /// When the last bucket ends, in seconds, where the operand's grid does not say it.
+    pub(super) until: Option<i64>,
     rank: i64,
 }
 
@@ -105,6 +107,7 @@ impl Evaluation {
             lower: None,
             upper: None,
             outlier: None,
+            until: None,
             rank: 0,
         });
         series.times.extend(frame.times.iter().map(|time| time.div_euclid(NANOS_PER_SEC)));
@@ -117,6 +120,9 @@ impl Evaluation {
         }
         if let Some(upper) = frame.column("upper") {
             series.upper.get_or_insert_with(Vec::new).extend(numbers(upper));
+        }
+        if let Some(Column { values: Values::Integer(until), .. }) = frame.column(UNTIL) {
+            series.until = until.last().map(|until| until.div_euclid(NANOS_PER_SEC));
         }
         if let Some(Column { values: Values::Integer(ranks), .. }) = frame.column("rank") {
             series.rank = ranks.first().copied().unwrap_or(0);

@@ -3,7 +3,7 @@
 use super::ast::{Rollup, Unit, Width};
 use super::error::Error;
 use crate::plan::Bucket;
-use crate::time::{NANOS_PER_SEC, civil_from_days, days_from_civil};
+use crate::time::{self, NANOS_PER_SEC, civil_from_days, days_from_civil};
 
 /// The widths that are chosen among, in seconds.
 const LADDER: [i64; 20] = [
@@ -101,10 +101,10 @@ impl Grid {
         }
     }
 
-    /// The end of the bucket that begins there.
-    pub(super) fn end_of(&self, begin: i64) -> i64 {
-        let after = self.edges.as_ref().and_then(|edges| edges.iter().find(|edge| **edge > begin).copied());
-        after.unwrap_or(begin + self.interval)
+    /// The end of the bucket that holds a time.
+    pub(super) fn end_of(&self, time: i64) -> i64 {
+        let after = self.edges.as_ref().and_then(|edges| edges.iter().find(|edge| **edge > time).copied());
+        after.unwrap_or_else(|| time - (time - self.moved).rem_euclid(self.interval) + self.interval)
     }
 
     /// The same buckets, `by` seconds later.
@@ -119,27 +119,25 @@ pub(super) fn nanos(secs: i64) -> i64 {
     secs.saturating_mul(NANOS_PER_SEC)
 }
 
-/// How far local time is ahead of UTC.
+/// A time zone, asked in seconds.
 #[derive(Clone, Debug)]
-pub(super) struct Zone;
+pub(super) struct Zone(time::Zone);
 
 impl Zone {
     pub(super) fn named(name: &str) -> Result<Self, Error> {
-        match name {
-            "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" => Ok(Self),
-            _ => Err(Error::query(format!("there is no time zone {name:?}"))),
-        }
+        let zone = time::Zone::named(name);
+        zone.map(Self).ok_or_else(|| Error::query(format!("there is no time zone {name:?}")))
     }
 
     /// Seconds to add to UTC.
-    fn offset(&self, _secs: i64) -> i64 {
-        0
+    fn offset(&self, secs: i64) -> i64 {
+        self.0.offset(nanos(secs)).into()
     }
 
     /// The instant of a local time, the earlier one of two.
     fn instant(&self, local: i64) -> i64 {
-        let guess = local - self.offset(local);
-        local - self.offset(guess)
+        let nanos = self.0.to_utc(i128::from(local) * i128::from(NANOS_PER_SEC));
+        nanos.div_euclid(NANOS_PER_SEC.into()) as i64
     }
 
     /// A time whose local clock shows `shift` more than that of `secs`. Days of shorter months are cut.
@@ -246,7 +244,8 @@ mod tests {
 
     #[test]
     fn calendar_units_begin_where_they_should() {
-        let of = |unit, from, to| calendar(unit, &Zone, from, to).unwrap();
+        let utc = Zone::named("UTC").unwrap();
+        let of = |unit, from, to| calendar(unit, &utc, from, to).unwrap();
         // 2023-11-14T00:00Z is a Tuesday.
         let tuesday = 1_699_920_000;
         assert!(of(Unit::Day { hour: 6 }, tuesday, tuesday + DAY).contains(&(tuesday + 6 * 3600)));
@@ -256,6 +255,27 @@ mod tests {
         let november = days_from_civil(2023, 11, 30) * DAY;
         let february = days_from_civil(2024, 2, 29) * DAY;
         assert!(months.contains(&november) && months.contains(&february));
-        assert_eq!(Zone.shifted(days_from_civil(2024, 3, 31) * DAY, Shift::Months(-1)), Some(february));
+        assert_eq!(utc.shifted(days_from_civil(2024, 3, 31) * DAY, Shift::Months(-1)), Some(february));
+    }
+
+    #[test]
+    fn days_are_as_long_as_they_are_where_they_are() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let midnight = |year, month, day, ahead: i64| days_from_civil(year, month, day) * DAY - ahead * 3600;
+        // Clocks go forward on 2024-03-31 and back on 2024-10-27.
+        for (month, day, before, after) in [(3, 31, 1, 2), (10, 27, 2, 1)] {
+            let (begin, end) = (midnight(2024, month, day, before), midnight(2024, month, day + 1, after));
+            let days = calendar(Unit::Day { hour: 0 }, &berlin, begin, end).unwrap();
+            assert!(days.windows(2).any(|pair| pair == [begin, end]), "{days:?}");
+        }
+        // 02:00 is skipped on the day clocks go forward: the bucket begins an hour later by the new clock.
+        let two = calendar(Unit::Day { hour: 2 }, &berlin, midnight(2024, 3, 31, 1), midnight(2024, 3, 31, 2)).unwrap();
+        assert!(two.contains(&(midnight(2024, 3, 31, 1) + 2 * 3600)), "{two:?}");
+        let kolkata = Zone::named("Asia/Kolkata").unwrap();
+        let days = calendar(Unit::Day { hour: 0 }, &kolkata, 0, DAY).unwrap();
+        assert!(days.contains(&(DAY - 19_800)), "{days:?}");
+        let noon = |day, ahead| midnight(2024, 3, day, ahead) + 12 * 3600;
+        assert_eq!(berlin.shifted(noon(31, 2), Shift::Days(-1)), Some(noon(30, 1)), "noon stays noon");
+        assert!(Zone::named("Mars/Olympus").is_err());
     }
 }

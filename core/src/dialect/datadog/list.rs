@@ -46,7 +46,7 @@ pub(super) fn accept_quietly(call: Call) -> Box<dyn Exchange> {
     }
 }
 
-fn answered(call: &Call, write: impl FnOnce(&mut JsonWriter) -> Result<(), Error>) -> Box<dyn Exchange> {
+pub(super) fn answered(call: &Call, write: impl FnOnce(&mut JsonWriter) -> Result<(), Error>) -> Box<dyn Exchange> {
     let mut json = JsonWriter::new(false);
     match keys::check(call, Needs::BothKeys).and_then(|()| write(&mut json)) {
         Ok(()) => error::json(200, json.take()),
@@ -54,7 +54,7 @@ fn answered(call: &Call, write: impl FnOnce(&mut JsonWriter) -> Result<(), Error
     }
 }
 
-fn parameter(call: &Call, wanted: &str) -> Option<String> {
+pub(super) fn parameter(call: &Call, wanted: &str) -> Option<String> {
     let pairs = form::pairs(call.request.query.as_bytes());
     pairs.filter(|(name, _)| name == wanted).last().map(|(_, value)| value.into_owned())
 }

@@ -1,8 +1,9 @@
 //! `POST /api/v2/query/timeseries` and `/scalar`: the same expressions, asked and answered in other shapes. Times are
 //! milliseconds both ways.
 //!
-//! A formula's names stand for the queries of those names. A limit is a rank by mean. A scalar is what the first query's
-//! aggregator makes of all values that the expression has in the window.
+//! A formula's names stand for the queries of those names. A limit is a rank by mean. A scalar is what an
+//! aggregator makes of all values that an expression has in the window: a query's own, a formula's that of the first
+//! query in it.
 
 use super::compile::Request;
 use super::encode::write_number;
@@ -41,9 +42,16 @@ struct Query {
     scalar: bool,
     /// What each expression is called.
     names: Vec<String>,
-    aggregator: Aggregator,
+    aggregators: Vec<Aggregator>,
     evaluation: Box<Evaluation>,
     reply: Option<Box<dyn Exchange>>,
+}
+
+/// A query of a request, or a formula with the queries in it.
+struct Asked {
+    name: String,
+    text: String,
+    aggregator: Aggregator,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,23 +87,20 @@ fn open(call: &Call, kind: &'static str) -> Result<Query, Error> {
     }
     let interval = millis("interval").map(|millis| (millis / 1000).max(1));
     let asked = attributes.get("queries").and_then(Value::as_array).ok_or_else(|| invalid("queries are missing"))?;
-    let mut queries: Vec<(String, String)> = Vec::with_capacity(asked.len());
-    let mut aggregator = Aggregator::Avg;
+    let mut queries: Vec<Asked> = Vec::with_capacity(asked.len());
     for (at, query) in asked.iter().enumerate() {
         let text = |name: &str| query.get(name).and_then(Value::as_str);
         if text("data_source").is_some_and(|source| source != "metrics") {
             return Err(invalid("only the data source \"metrics\" is there"));
         }
-        let expression = text("query").ok_or_else(|| invalid("a query has no text"))?;
+        let expression = text("query").ok_or_else(|| invalid("a query has no text"))?.to_owned();
         let name = text("name").map_or_else(|| format!("query{}", at + 1), str::to_owned);
-        if at == 0 {
-            aggregator = aggregator_named(text("aggregator").unwrap_or("avg"))?;
-        }
-        queries.push((name, expression.to_owned()));
+        let aggregator = aggregator_named(text("aggregator").unwrap_or("avg"))?;
+        queries.push(Asked { name, text: expression, aggregator });
     }
-    let (names, texts) = expressions(attributes, &queries)?;
-    let mut parsed = Vec::with_capacity(texts.len());
-    for text in &texts {
+    let computed = expressions(attributes, queries)?;
+    let mut parsed = Vec::with_capacity(computed.len());
+    for Asked { text, .. } in &computed {
         let mut one = parse(text, call.config.limits.parser_depth)?;
         if one.len() != 1 {
             return Err(invalid("a query or formula is one expression"));
@@ -104,7 +109,9 @@ fn open(call: &Call, kind: &'static str) -> Result<Query, Error> {
     }
     let request = Request { snapshot: &call.snapshot, database: &call.config.datadog.database, from, to, interval };
     let evaluation = Box::new(Evaluation::new(&parsed, request, &call.config.limits)?);
-    Ok(Query { scalar: kind == "scalar_request", names, aggregator, evaluation, reply: None })
+    let aggregators = computed.iter().map(|one| one.aggregator).collect();
+    let names = computed.into_iter().map(|one| one.name).collect();
+    Ok(Query { scalar: kind == "scalar_request", names, aggregators, evaluation, reply: None })
 }
 
 fn aggregator_named(name: &str) -> Result<Aggregator, Error> {
@@ -121,42 +128,42 @@ fn aggregator_named(name: &str) -> Result<Aggregator, Error> {
     })
 }
 
-/// What is to be computed: names, and texts in the language of queries.
-fn expressions(
-    attributes: &Map<String, Value>,
-    queries: &[(String, String)],
-) -> Result<(Vec<String>, Vec<String>), Error> {
+/// What is to be computed, in the language of queries.
+fn expressions(attributes: &Map<String, Value>, queries: Vec<Asked>) -> Result<Vec<Asked>, Error> {
     let formulas = attributes.get("formulas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if formulas.is_empty() {
-        return Ok(queries.iter().cloned().unzip());
+        return Ok(queries);
     }
-    let (mut names, mut texts) = (Vec::new(), Vec::new());
+    let mut computed = Vec::with_capacity(formulas.len());
     for formula in formulas {
         let text = formula.get("formula").and_then(Value::as_str).ok_or_else(|| invalid("a formula has no text"))?;
-        let mut expanded = expand(text, queries);
+        let (mut expanded, first) = expand(text, &queries);
         if let Some(limit) = formula.get("limit").and_then(Value::as_object)
             && let Some(count) = limit.get("count").and_then(Value::as_u64)
         {
             let order = limit.get("order").and_then(Value::as_str).unwrap_or("desc");
             expanded = format!("top({expanded}, {count}, 'mean', '{order}')");
         }
-        names.push(text.to_owned());
-        texts.push(expanded);
+        let aggregator = first.map_or(Aggregator::Avg, |at| queries[at].aggregator);
+        computed.push(Asked { name: text.to_owned(), text: expanded, aggregator });
     }
-    Ok((names, texts))
+    Ok(computed)
 }
 
-/// A formula with queries in the places of their names.
-fn expand(formula: &str, queries: &[(String, String)]) -> String {
+/// A formula with queries in the places of their names, and which of them is the first.
+fn expand(formula: &str, queries: &[Asked]) -> (String, Option<usize>) {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let (mut out, mut rest, mut quote) = (String::new(), formula, None);
+    let (mut out, mut rest, mut quote, mut first) = (String::new(), formula, None, None);
     while let Some(c) = rest.chars().next() {
         if quote.is_none() && (c.is_ascii_alphabetic() || c == '_') {
             let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             let called = after.trim_start().starts_with(['(', '{', ':']);
-            match queries.iter().find(|(name, _)| name == word && !called) {
-                Some((_, query)) => out += &format!("({query})"),
+            match queries.iter().position(|query| query.name == word && !called) {
+                Some(at) => {
+                    first = first.or(Some(at));
+                    out += &format!("({})", queries[at].text);
+                }
                 None => out.push_str(word),
             }
             rest = after;
@@ -170,7 +177,7 @@ fn expand(formula: &str, queries: &[(String, String)]) -> String {
         out.push_str(&rest[..end]);
         rest = &rest[end..];
     }
-    out
+    (out, first)
 }
 
 impl Query {
@@ -269,7 +276,7 @@ impl Query {
             let width = self.evaluation.outline.operands[query].grid.interval as f64;
             for row in &rows {
                 let own = all.iter().find(|series| series.query == query && self.tags(series) == &**row);
-                let value = own.map_or(f64::NAN, |series| self.aggregator.of(&series.values, width));
+                let value = own.map_or(f64::NAN, |series| self.aggregators[query].of(&series.values, width));
                 json.with(|out| write_number(value, out));
             }
             json.end_array();
@@ -352,11 +359,15 @@ mod tests {
 
     #[test]
     fn names_in_formulas_stand_for_queries() {
-        let queries =
-            [("a", "avg:m{*}"), ("query1", "sum:n{x:a}")].map(|(name, query)| (name.to_owned(), query.to_owned()));
-        assert_eq!(expand("a * 2 + query1", &queries), "(avg:m{*}) * 2 + (sum:n{x:a})");
-        assert_eq!(expand("abs(a) / 1e5", &queries), "abs((avg:m{*})) / 1e5");
-        assert_eq!(expand("top(a, 5, 'a', \"a\")", &queries), "top((avg:m{*}), 5, 'a', \"a\")");
+        let queries = [("a", "avg:m{*}"), ("query1", "sum:n{x:a}")].map(|(name, text)| Asked {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            aggregator: Aggregator::Avg,
+        });
+        let expanded = |formula: &str| expand(formula, &queries);
+        assert_eq!(expanded("query1 * 2 + a"), ("(sum:n{x:a}) * 2 + (avg:m{*})".to_owned(), Some(1)));
+        assert_eq!(expanded("abs(a) / 1e5").0, "abs((avg:m{*})) / 1e5");
+        assert_eq!(expanded("top(a, 5, 'a', \"a\")").0, "top((avg:m{*}), 5, 'a', \"a\")");
     }
 
     #[test]

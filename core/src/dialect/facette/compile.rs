@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! series   scan ─► × scale                                                         raw
+//!          scan ─► group ─► × scale                                                raw, of several series of the store
 //!          scan ─► × scale ─► aggregate by bucket ─► fill                          bucketed
 //! output   raw or bucketed ─► × group's scale                                      operator 0
 //!          bucketed of all series ─► across (mean or sum) ─► × group's scale       operator 1, 2
@@ -118,7 +119,7 @@ impl Compiler<'_> {
         let (consolidation, empty) = (consolidation(&group), Empty::of(&group));
         let mut series = Vec::with_capacity(group.series.len());
         for one in &group.series {
-            let points = self.points(one);
+            let points = self.points(one, bucketed);
             series.push(if bucketed { self.bucketed(points, consolidation, empty) } else { points });
         }
         if group.operator == 0 {
@@ -135,7 +136,9 @@ impl Compiler<'_> {
     }
 
     /// The points of a series in the window, times its scale.
-    fn points(&mut self, series: &Series) -> Node {
+    /// Where rows of several series of the store belong to it, these are merged by time unless they are `bucketed`,
+    /// which joins them in any order.
+    fn points(&mut self, series: &Series, bucketed: bool) -> Node {
         let (start, end) = (self.window.start.nanos, self.window.end.nanos);
         let Series { origin, source, metric, .. } = series;
         let target = mapping::find(self.snapshot, &self.config.facette, origin, source, metric);
@@ -145,20 +148,26 @@ impl Compiler<'_> {
         let Some(target) = target.filter(|_| start < end) else {
             return Node::Absent(vec![(VALUE.to_owned(), FieldType::Float)]);
         };
+        let several = target.keys.len() > 1;
         let scan = Scan {
             database: series.origin.clone(),
             policy: None,
-            measurements: Measurements::Series {
-                measurement: target.measurement,
-                keys: vec![target.key.as_bytes().to_vec()],
-            },
+            measurements: Measurements::Series { measurement: target.measurement, keys: target.keys },
             fields: vec![ScanField { name: target.field, field_type: FieldType::Float, drives: true }],
             tags: Vec::new(),
             predicate: None,
             range: TimeRange::new(start, end - 1),
             descending: false,
         };
-        scaled(Node::Scan(Box::new(scan)), series.options.as_ref().and_then(|options| number(options, "scale")))
+        let mut node = Node::Scan(Box::new(scan));
+        if several && !bucketed {
+            node = Node::Group(Box::new(crate::plan::Group {
+                input: node,
+                by: GroupBy::Nothing,
+                ties: crate::plan::Ties::InOrder,
+            }));
+        }
+        scaled(node, series.options.as_ref().and_then(|options| number(options, "scale")))
     }
 
     /// One row for every bucket of the window.

@@ -8,8 +8,11 @@
 //!
 //! `cpu,host=web1,cpu=cpu0 idle=9` in database `kairosdb` is (`kairosdb`, `web1`, `cpu.cpu0.idle`). A [`Mapping`] may
 //! say it otherwise, in the words of Facette's own InfluxDB connector. Names are looked up in the index, never just
-//! split, so dots inside them do no harm. Fields of numbers count; where several get the same names, the one of the
-//! smallest series key is meant.
+//! split, so dots inside them do no harm. Fields of numbers count.
+//!
+//! Several series may get the same names. Those that differ only in tags the mapping leaves out are one: their points
+//! stand side by side, by time and, of one time, by series key. Others got there by the dots in their parts; of these
+//! the one of the smallest series key is meant.
 
 use super::graph::{Members, Mistyped, Object};
 use crate::index::{MeasurementIndex, SeriesId};
@@ -134,6 +137,20 @@ impl Mapping {
         (own == source).then_some(field)
     }
 
+    /// Whether two series differ in nothing that the mapping looks at.
+    fn is_same(&self, a: &SeriesKey, b: &SeriesKey) -> bool {
+        let others = |key: &SeriesKey| -> Vec<(String, String)> {
+            let tags = key.tags().filter(|(tag, _)| !self.names_tag(tag));
+            tags.map(|(tag, value)| (tag.into_owned(), value.into_owned())).collect()
+        };
+        a.measurement() == b.measurement()
+            && self.source.iter().chain(&self.metric).all(|part| match part {
+                Part::Measurement => true,
+                Part::Tag(tag) => a.tag(tag) == b.tag(tag),
+                Part::OtherTags => others(a) == others(b),
+            })
+    }
+
     /// The one tag that is the source, if it is one.
     fn source_tag(&self) -> Option<&str> {
         match &self.source[..] {
@@ -206,11 +223,12 @@ fn parts(settings: &mut Members, name: &str) -> Result<Option<Vec<Part>>, Mistyp
     texts.iter().map(part).collect::<Result<_, _>>().map(Some)
 }
 
-/// A field of a series.
+/// A field of one series, or of several that are one to the mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) measurement: String,
-    pub(super) key: SeriesKey,
+    /// Canonical keys, ascending; at least one.
+    pub(super) keys: Vec<Vec<u8>>,
     pub(super) field: String,
 }
 
@@ -218,21 +236,26 @@ pub(super) struct Target {
 pub(super) fn find(snapshot: &Snapshot, mapping: &Mapping, origin: &str, source: &str, metric: &str) -> Option<Target> {
     let database = snapshot.database(origin)?;
     let policy = database.policy(None)?;
-    let mut found = Vec::new();
+    let mut found: Vec<(SeriesId, &SeriesKey, &str)> = Vec::new();
     for index in mapping.measurements(database, metric) {
         mapping.each_candidate(index, source, metric, &mut |id, key| {
             let Some(field) = mapping.field(key, source, metric) else { return };
-            let measurement = key.measurement().into_owned();
-            let types = policy.field_types(&measurement, field, TimeRange::ALL);
+            let types = policy.field_types(&key.measurement(), field, TimeRange::ALL);
             if types.iter().any(|field_type| field_type.is_number()) {
-                found.push((id, Target { measurement, key: key.clone(), field: field.to_owned() }));
+                found.push((id, key, field));
             }
         });
     }
-    crate::order::sort_by(&mut found, |(_, a), (_, b)| a.key.cmp(&b.key));
-    found.dedup_by(|(_, a), (_, b)| a.key == b.key);
-    found.retain(|(id, target)| present(policy, *id, &[&target.field])[0]);
-    found.into_iter().next().map(|(_, target)| target)
+    crate::order::sort_by(&mut found, |(_, a, _), (_, b, _)| a.cmp(b));
+    found.dedup_by(|(_, a, _), (_, b, _)| a == b);
+    found.retain(|(id, _, field)| present(policy, *id, &[field])[0]);
+    let (_, first, field) = *found.first()?;
+    let same = found.iter().filter(|(_, key, of)| *of == field && mapping.is_same(first, key));
+    Some(Target {
+        measurement: first.measurement().into_owned(),
+        keys: same.map(|(_, key, _)| key.as_bytes().to_vec()).collect(),
+        field: field.to_owned(),
+    })
 }
 
 /// Hands out the source and the metric of every field of numbers of a database, or of those of one source. Some may

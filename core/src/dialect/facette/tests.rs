@@ -1,5 +1,6 @@
 //! The dialect end to end, in process: requests in, bytes out, over a store whose files are a map.
 
+use super::Mapping;
 use crate::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head, Turn};
 use crate::dialect::route;
 use crate::exec::Budget;
@@ -427,6 +428,39 @@ fn names_are_those_of_measurements_tags_and_fields() {
             let found = &server.points(&body).json()["series"][0]["points"];
             assert_eq!(*found, expected.map_or(Value::Null, |value| json!([[0, value]])), "{source} {metric}");
         }
+    }
+}
+
+/// What a mapping does not look at does not tell series apart; what it looks at does, whatever dots make of it.
+#[test]
+fn series_that_differ_in_tags_left_out_are_one() {
+    for flushing in [false, true] {
+        let mut server = Server::new("1970-01-01T00:01:00Z", flushing);
+        let mapping = r#"{"source":["column:host"],"metric":["name","column:core"]}"#;
+        let mapping = Mapping::from_json(mapping).unwrap();
+        server.config = Arc::new(ApiConfig { facette: mapping, ..ApiConfig::default() });
+        server.write(
+            "d",
+            "cpu,host=a,rack=r2 v=20 10000000000\ncpu,host=a,rack=r1 v=1 10000000000\ncpu,host=a,rack=r1 v=2 20000000000\n\
+             cpu,host=a v=3 30000000000\ncpu,host=a,rack=r3 w=4 40000000000\ncpu,host=b,rack=r1 v=5 10000000000\n\
+             m,core=n,host=a,rack=r1 v=6 10000000000\nm.n,host=a,rack=r1 v=7 20000000000",
+        );
+        let mut ask = |source: &str, metric: &str, more: Value| {
+            let mut body = json!({ "graph": { "groups": [{ "series": [series(source, metric)] }] }, "range": "-60s" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            server.points(&body).json()["series"][0]["points"].clone()
+        };
+        // By time and, of one time, by series key.
+        assert_eq!(ask("a", "cpu.v", json!({})), json!([[10, 1], [10, 20], [20, 2], [30, 3]]));
+        assert_eq!(ask("a", "cpu.w", json!({})), json!([[40, 4]]));
+        assert_eq!(ask("b", "cpu.v", json!({})), json!([[10, 5]]));
+        // Two series, one name: the smaller key alone.
+        assert_eq!(ask("a", "m.n.v", json!({})), json!([[10, 6]]));
+        // It has four points, so four buckets of 15 s are made of it.
+        let bucketed = ask("a", "cpu.v", json!({ "normalize": true }));
+        assert_eq!(bucketed, json!([[0, 10.5], [15, 2], [30, 3]]));
+        let found = server.get("/api/v1/catalog/metrics?source=a").json();
+        assert_eq!(found, json!(["cpu.v", "cpu.w", "m.n.v"]));
     }
 }
 

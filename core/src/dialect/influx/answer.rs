@@ -9,7 +9,9 @@ use super::encode_json::Json;
 use super::encode_msgpack::MsgPack;
 use crate::limits::Limits;
 use crate::model::Column;
+use crate::plan::Scalar;
 use crate::time::{NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, Zone};
+use crate::value::Value;
 use std::sync::Arc;
 
 /// Rows of one series.
@@ -26,15 +28,37 @@ pub(super) struct Part {
     pub(super) values: Vec<Column>,
     /// A last column whose cells are lists of texts.
     pub(super) lists: Option<Vec<Vec<String>>>,
+    /// What is shown where a column of `values` has none; as long as `values`, or empty.
+    pub(super) stand_ins: Arc<[Option<Scalar>]>,
 }
 
 impl Part {
+    /// The values of a row. What is no number shows as nothing, and nothing stands in for it.
+    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = Option<Value<'_>>> {
+        self.values.iter().enumerate().map(move |(at, column)| match column.get(row) {
+            Some(Value::Float(value)) if value.is_nan() => None,
+            None => self.stand_ins.get(at)?.as_ref().map(Scalar::as_value),
+            value => value,
+        })
+    }
+
     pub(super) fn rows(&self) -> usize {
         match &self.times {
             Some(times) => times.len(),
             None => self.values.first().map_or(0, Column::len),
         }
     }
+}
+
+/// What of a statement's result makes a document of a chunked answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chunks {
+    /// So many rows of a series.
+    Rows,
+    /// A series (`SHOW TAG KEYS`).
+    Series,
+    /// All of it.
+    Whole,
 }
 
 /// How times print.
@@ -159,8 +183,7 @@ pub(super) struct Answer {
     /// The series whose rows are being written: name and tags.
     series: Option<(String, Vec<(String, String)>)>,
     chunk_rows: usize,
-    /// Each series makes a result of its own, whatever its length, and none is `partial`.
-    series_apart: bool,
+    chunks: Chunks,
     full: bool,
 }
 
@@ -177,7 +200,7 @@ impl Answer {
             result: false,
             series: None,
             chunk_rows: 0,
-            series_apart: false,
+            chunks: Chunks::Rows,
             full: false,
         }
     }
@@ -187,7 +210,7 @@ impl Answer {
         self.statement = statement;
         self.messages = messages;
         self.encoder.in_zone(None);
-        self.series_apart = false;
+        self.chunks = Chunks::Rows;
     }
 
     /// Times of the statement print in this zone; `None` is UTC.
@@ -195,9 +218,9 @@ impl Answer {
         self.encoder.in_zone(zone);
     }
 
-    /// From here on each series of the statement is a result of its own when chunked (`SHOW TAG KEYS`).
-    pub(super) fn keep_series_apart(&mut self) {
-        self.series_apart = true;
+    /// What of the statement's result makes a document when chunked.
+    pub(super) fn chunk_by(&mut self, chunks: Chunks) {
+        self.chunks = chunks;
     }
 
     /// Rows of a series, beginning with `from`: of the last one when name and tags are the same, else of another. Stops
@@ -209,8 +232,8 @@ impl Answer {
         let same = self.series.as_ref().is_some_and(|(name, tags)| *name == part.name && *tags == part.tags);
         if !same {
             self.close_series(false);
-            if self.chunk.is_some() && self.result {
-                self.close_result(!self.series_apart, None);
+            if self.chunk.is_some() && self.result && self.chunks != Chunks::Whole {
+                self.close_result(self.chunks == Chunks::Rows, None);
             }
             self.open_result();
             self.open_series(part);
@@ -224,7 +247,7 @@ impl Answer {
             if self.encoder.len() >= enough {
                 return row;
             }
-            if self.chunk.is_some_and(|size| self.chunk_rows == size && !self.series_apart) {
+            if self.chunk.is_some_and(|size| self.chunk_rows == size && self.chunks == Chunks::Rows) {
                 self.close_series(true);
                 self.close_result(true, None);
                 self.open_result();

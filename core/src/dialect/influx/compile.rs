@@ -20,17 +20,20 @@ mod input;
 mod schema;
 mod time;
 
-use super::ast::{Expr, Field, Fill, Select, Source};
+use super::ast::{Cast, Expr, Field, Fill, Select, Source};
 use super::error::StatementError;
 use super::into::Into;
 use super::query::Context;
-use crate::order::sort_dedup;
-use crate::plan::{self, GroupBy, Node, Scalar};
+use crate::exec::QueryError;
+use crate::extent::FULL;
+use crate::order::{sort_by, sort_dedup};
+use crate::plan::{self, GroupBy, Node, Scalar, Ties};
 use crate::time::Zone;
 use crate::value::FieldType;
 use expr::Columns;
 use fields::Type;
-use schema::Schema;
+use input::Input;
+use schema::{Kind, Schema};
 use std::sync::Arc;
 use time::{Clock, Interval, split_by};
 
@@ -47,6 +50,8 @@ pub(super) struct Compiled {
     pub(super) into: Option<Box<Into>>,
     /// The rows are not wanted, only what it took to make them.
     pub(super) analyze: bool,
+    /// Of each column but the time what the answer shows where it has no value, if anything.
+    pub(super) stand_ins: Arc<[Option<Scalar>]>,
 }
 
 /// The plan of a SELECT; `None` when it cannot have rows: nothing it names exists.
@@ -54,18 +59,27 @@ pub(super) fn select(select: &Select, context: &Context<'_>) -> Result<Option<Co
     precheck(select, context, None)?;
     let Some(made) = prepare(select, context, None)? else { return Ok(None) };
     let into = match &select.target {
-        Some(target) => {
+        Some(target) if FULL => {
             let into = Into::new(target, made.tag_columns, context).ok_or(StatementError::DatabaseRequired)?;
             Some(Box::new(into))
         }
-        None => None,
+        _ => None,
     };
-    Ok(Some(Compiled { plan: made.plan, columns: made.names, zone: zone(select).map(Arc::new), into, analyze: false }))
+    let (zone, stand_ins) = (zone(select).map(Arc::new), made.stand_ins.into());
+    Ok(Some(Compiled { plan: made.plan, columns: made.names, zone, into, analyze: false, stand_ins }))
 }
 
 /// That of `tz('…')`, unless it is UTC. The parser refused those that do not exist.
 fn zone(select: &Select) -> Option<Zone> {
+    if !FULL {
+        return None;
+    }
     select.zone.as_deref().filter(|name| !matches!(*name, "" | "UTC")).and_then(Zone::named)
+}
+
+/// An expression in a message. An engine that is not [`FULL`] has no messages.
+fn shown(expr: &Expr) -> String {
+    if FULL { expr.to_string() } else { String::new() }
 }
 
 /// What a query takes over from the one around it.
@@ -89,6 +103,9 @@ struct Prepared {
     tags: Vec<String>,
     /// Columns of `top` and `bottom` that become tags where rows are written.
     tag_columns: Vec<usize>,
+    /// How rows of one time follow each other where its groups are joined.
+    ties: Ties,
+    stand_ins: Vec<Option<Scalar>>,
 }
 
 /// What is settled before the data is looked at.
@@ -115,7 +132,7 @@ fn outline(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) -> 
     if let Some(outer) = outer {
         bounds.narrow(outer.bounds);
         if select.order.is_some_and(|order| order.descending != outer.descending) {
-            return Err(StatementError::Fixed("subqueries must be ordered in the same direction as the query itself"));
+            return Err(StatementError::fixed("subqueries must be ordered in the same direction as the query itself"));
         }
     }
     if interval.is_some() && bounds.max.is_none() {
@@ -138,6 +155,9 @@ fn precheck(select: &Select, context: &Context<'_>, outer: Option<Outer<'_>>) ->
         Outer { bounds: outline.bounds, interval: outline.interval, tags: &[], descending: outline.descending };
     for source in &select.sources {
         if let Source::Subquery(inner) = source {
+            if !FULL {
+                return Err(QueryError::Beyond.into());
+            }
             precheck(inner, context, Some(within))?;
         }
     }
@@ -172,19 +192,28 @@ fn prepare(
     let compiler =
         Compiler { select, context, schema, condition, fields, names, tags, bounds, interval, zone, fill, descending };
     let raw = shape.calls == 0;
-    let mut rows = if raw { compiler.raw()? } else { compiler.aggregated()? };
-    if let Some(sort) = &select.sort {
+    let (mut rows, ties, paged) = if raw {
+        let (rows, ties) = compiler.raw()?;
+        (rows, ties, false)
+    } else {
+        let (rows, paged) = compiler.aggregated()?;
+        (rows, compiler.ties_of_calls(), paged)
+    };
+    let stand_ins = if raw { Vec::new() } else { compiler.stand_ins() };
+    if let Some(sort) = select.sort.as_ref().filter(|_| FULL) {
         let column = compiler.names.iter().skip(1).position(|name| *name == sort.column);
         let column = column.ok_or_else(|| StatementError::Words(format!("no column {} to order by", sort.column)))?;
         let descending = sort.descending;
         rows = rows.map(|input| Node::Sort(Box::new(plan::Sort { input, column, descending })));
     }
     Ok(rows.map(|rows| Prepared {
-        plan: compiler.paged(rows, raw),
+        plan: compiler.paged(rows, raw, paged, outer.is_some() && ties == Ties::Apart),
         names: compiler.names,
         types,
         tags: compiler.tags,
         tag_columns,
+        ties,
+        stand_ins,
     }))
 }
 
@@ -244,14 +273,53 @@ impl Compiler<'_> {
         if self.tags.is_empty() { GroupBy::Nothing } else { GroupBy::Tags(self.tags.clone()) }
     }
 
-    fn grouped(&self, input: Node) -> Node {
-        Node::Group(Box::new(plan::Group { input, by: self.by() }))
+    fn grouped(&self, input: Input, beside: &[Expr]) -> Node {
+        let ties = self.ties(&input, beside);
+        let group = |input: Node, ties: Ties| Node::Group(Box::new(plan::Group { input, by: self.by(), ties }));
+        if input.parts.len() == 1 {
+            return group(input.node(), ties);
+        }
+        // Each subquery is put in its own order before they are merged.
+        let own = |(node, own): (Node, Option<Ties>)| match own {
+            Some(own) => group(node, own),
+            None => node,
+        };
+        group(Node::Union(input.parts.into_iter().map(own).collect()), ties)
     }
 
-    fn raw(&self) -> Result<Option<Node>, StatementError> {
+    /// `beside`: names that are read, but for the argument of a call. Rows of series of one time go by the texts among
+    /// them, up to the first that is none.
+    fn ties(&self, input: &Input, beside: &[Expr]) -> Ties {
+        if let [(_, Some(ties))] = input.parts.as_slice() {
+            return ties.clone();
+        }
+        let mut names: Vec<(&str, Option<Cast>)> = Vec::new();
+        for expr in beside {
+            if let Expr::Variable { name, cast } = expr {
+                names.push((name, *cast));
+            }
+        }
+        sort_by(&mut names, |a, b| a.0.cmp(b.0));
+        let text = |(name, cast): (&str, Option<Cast>)| match self.schema.kind(name, cast) {
+            Kind::Tag => input.columns.tag(name),
+            Kind::Field(FieldType::String) => input.columns.field(name, FieldType::String),
+            Kind::Field(_) | Kind::Unknown => None,
+        };
+        Ties::Heap { texts: names.into_iter().map_while(text).collect() }
+    }
+
+    fn raw(&self) -> Result<(Option<Node>, Ties), StatementError> {
         let reads: Vec<&Expr> = self.fields.iter().map(|field| &field.expr).collect();
-        let Some((columns, node)) = self.input(&reads, self.bounds)? else { return Ok(None) };
-        Ok(Some(self.map(self.grouped(node), &|leaf| self.column_leaf(leaf, &columns))))
+        let Some(input) = self.input(&reads, self.bounds)? else { return Ok((None, Ties::InOrder)) };
+        let names = self.carried();
+        let ties = match self.ties(&input, &names) {
+            // The columns may be others where the groups are joined again. Texts are tags, mostly.
+            Ties::Heap { texts } if !texts.is_empty() => Ties::InOrder,
+            ties => ties,
+        };
+        let columns = input.columns.clone();
+        let rows = self.grouped(input, &names);
+        Ok((Some(self.map(rows, &|leaf| self.column_leaf(leaf, &columns))), ties))
     }
 
     fn column_leaf(&self, leaf: &Expr, columns: &Columns) -> Option<plan::Expr> {
@@ -286,11 +354,15 @@ impl Compiler<'_> {
     }
 
     /// Pages, and the order of series. `SOFFSET` without `SLIMIT` gives nothing, as in InfluxDB, and `OFFSET` without
-    /// `LIMIT` one row of points that are not aggregated.
-    fn paged(&self, input: Node, raw: bool) -> Node {
-        let Select { mut limit, offset, slimit, soffset, .. } = *self.select;
-        if raw && limit == 0 && offset > 0 {
+    /// `LIMIT` one row of points that are not aggregated. `paged`: pages of rows are cut already.
+    /// `kept`: groups keep their order, descending or not.
+    fn paged(&self, input: Node, raw: bool, paged: bool, kept: bool) -> Node {
+        let Select { mut limit, mut offset, slimit, soffset, .. } = *self.select;
+        if raw && limit == 0 && offset > 0 && self.schema.subqueries.is_empty() {
             limit = 1;
+        }
+        if paged {
+            (limit, offset) = (0, 0);
         }
         let mut node = input;
         if [limit, offset, slimit, soffset].iter().any(|number| *number > 0) {
@@ -302,9 +374,16 @@ impl Compiler<'_> {
                 skip_groups: soffset,
             }));
         }
-        if self.descending {
+        if self.descending && !kept {
             node = Node::Order(Box::new(plan::Order { input: node, descending: true }));
         }
         node
+    }
+
+    /// `LIMIT` and `OFFSET` of the rows of one call.
+    fn page_of_rows(&self, input: Node) -> Node {
+        let Select { limit, offset, .. } = *self.select;
+        let (rows, skip_rows) = ((limit > 0).then_some(limit), offset);
+        Node::Limit(Box::new(plan::Limit { input, rows, skip_rows, groups: None, skip_groups: 0 }))
     }
 }

@@ -11,6 +11,7 @@
 //! A query runs at multiples of EVERY (default: its GROUP BY interval). A host calls [`due`] from time to time, runs
 //! what it gets as one request each, and then keeps that it ran.
 
+use super::answer::Chunks;
 use super::ast::{BinaryOp, Chain, ContinuousQuery, Expr, Select, Statement};
 use super::compile::{Bounds, interval, split};
 use super::error::StatementError;
@@ -109,7 +110,7 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Op
                 .databases
                 .iter()
                 .filter(|database| context.principal.may(crate::auth::Rights::READ, database.id));
-            Work::Parts { parts: seen.map(part).collect(), apart: false }
+            Work::Parts { parts: seen.map(part).collect(), chunks: Chunks::Whole }
         }
         _ => return Ok(None),
     }))

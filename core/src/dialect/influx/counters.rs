@@ -1,6 +1,6 @@
 //! What runs and how it goes: SHOW QUERIES, KILL QUERY, SHOW STATS, SHOW DIAGNOSTICS and `/debug/vars`.
 
-use super::answer::Part;
+use super::answer::{Chunks, Part};
 use super::ast::Statement;
 use super::error::StatementError;
 use super::head;
@@ -29,12 +29,12 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Op
         Statement::ShowStats { module } => {
             let statistics = facts.map(|facts| facts.statistics()).unwrap_or_default();
             let wanted = |statistic: &&Statistic| module.as_deref().is_none_or(|module| module == statistic.name);
-            Work::Parts { parts: statistics.iter().filter(wanted).map(statistic).collect(), apart: false }
+            Work::Parts { parts: statistics.iter().filter(wanted).map(statistic).collect(), chunks: Chunks::Whole }
         }
         Statement::ShowDiagnostics { module } => {
             let diagnostics = facts.map(|facts| facts.diagnostics()).unwrap_or_default();
             let wanted = diagnostics.iter().filter(|(name, _)| module.as_deref().is_none_or(|module| module == *name));
-            Work::Parts { parts: wanted.map(|(name, facts)| diagnostic(name, facts)).collect(), apart: false }
+            Work::Parts { parts: wanted.map(|(name, facts)| diagnostic(name, facts)).collect(), chunks: Chunks::Whole }
         }
         _ => return Ok(None),
     }))

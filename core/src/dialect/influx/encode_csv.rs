@@ -63,9 +63,9 @@ impl Encoder for Csv {
             self.out.push(b',');
             number::write_i64(times[row] / self.unit, &mut self.out);
         }
-        for column in &part.values {
+        for value in part.row(row) {
             self.out.push(b',');
-            match column.get(row) {
+            match value {
                 None => {}
                 Some(Value::Float(value)) => number::write_plain_float(value, &mut self.out),
                 Some(Value::Integer(value)) => number::write_i64(value, &mut self.out),

@@ -119,8 +119,8 @@ impl Encoder for Json {
         if let Some(times) = &part.times {
             self.time(times[row]);
         }
-        for column in &part.values {
-            self.value(column.get(row));
+        for value in part.row(row) {
+            self.value(value);
         }
         if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
             self.json.begin_array();

@@ -167,8 +167,8 @@ impl Encoder for MsgPack {
         if let Some(times) = &part.times {
             self.time(times[row]);
         }
-        for column in &part.values {
-            match column.get(row) {
+        for value in part.row(row) {
+            match value {
                 None => self.out.push(0xc0),
                 Some(Value::Float(value)) => {
                     self.out.push(0xcb);

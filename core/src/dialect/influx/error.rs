@@ -8,6 +8,7 @@ use super::parse::ParseError;
 use crate::auth::LoginError;
 use crate::catalog::CatalogError;
 use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::limits::Exceeded;
 use crate::store::{Refusal, WriteError};
 use crate::value::FieldType;
@@ -165,6 +166,14 @@ pub(super) enum StatementError {
     Write(WriteError),
 }
 
+impl StatementError {
+    /// A text that InfluxDB prints as it is. An engine that is not [`FULL`] has no texts.
+    #[inline(always)]
+    pub(super) const fn fixed(text: &'static str) -> Self {
+        if FULL { Self::Fixed(text) } else { Self::Query(QueryError::Beyond) }
+    }
+}
+
 impl From<QueryError> for StatementError {
     fn from(error: QueryError) -> Self {
         match error {
@@ -234,7 +243,9 @@ fn query_error(error: &QueryError) -> String {
         QueryError::DatabaseNotFound(name) => format!("database not found: {name}"),
         QueryError::PolicyNotFound(name) => format!("retention policy not found: {name}"),
         QueryError::Limit(exceeded) => limit(exceeded),
-        QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Host(_) => error.to_string(),
+        QueryError::Damaged { .. } | QueryError::Argument { .. } | QueryError::Beyond | QueryError::Host(_) => {
+            error.to_string()
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use super::authorize;
 use super::error::{RequestError, StatementError};
 use super::params::Params;
 use super::parse;
-use super::query::{Context, Work, compile};
+use super::query::{Context, Work, compile, plain};
 use crate::auth::Principal;
 use crate::catalog::Command;
 use crate::dialect::exchange::ApiConfig;
 use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step, needs};
+use crate::extent::FULL;
 use crate::limits::Limits;
 use crate::model::Frame;
 use crate::model::frame::FrameColumn;
@@ -18,6 +19,7 @@ use crate::time::Timestamp;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use thiserror::Error;
 
 /// Statements that run one after another; what one of them fails with is its own, and the next ones run.
 pub struct FrameQuery {
@@ -57,19 +59,38 @@ pub enum FrameTurn {
     Read(Vec<ByteRange>),
     Command(Command),
     Yield,
+    /// This engine is not [`FULL`]: the full one can do it, or knows the words for what is wrong.
+    Beyond,
     Done(QueryStats),
 }
 
-/// Parses all statements; the error is InfluxDB's text for the request.
+/// Why there is nothing to run.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// InfluxDB's text for the request.
+    #[error("{0}")]
+    Words(String),
+    /// See [`FrameTurn::Beyond`].
+    #[error("this takes the full engine")]
+    Beyond,
+}
+
+/// Parses all statements.
+///
+/// # Errors
+/// What is wrong with the text.
 pub fn open(
     text: &str,
     database: Option<String>,
     snapshot: Snapshot,
     now: Timestamp,
     limits: &Limits,
-) -> Result<FrameQuery, String> {
+) -> Result<FrameQuery, Refused> {
     let statements = parse::parse_query(text.trim(), &Params::default(), limits);
-    let statements = statements.map_err(|error| RequestError::from(error).to_string())?;
+    let statements = statements.map_err(|error| match FULL {
+        true => Refused::Words(RequestError::from(error).to_string()),
+        false => Refused::Beyond,
+    })?;
     Ok(FrameQuery {
         statements,
         database: database.filter(|name| !name.is_empty()),
@@ -102,6 +123,7 @@ impl FrameQuery {
                 Ok(Step::Frame(mut frame)) => {
                     for (column, name) in frame.columns.iter_mut().zip(running.columns.iter().skip(1)) {
                         column.name.clone_from(name);
+                        column.column.blank_nan();
                     }
                     FrameTurn::Frame { statement: self.at - 1, frame }
                 }
@@ -146,11 +168,23 @@ impl FrameQuery {
     pub fn needs(&self) -> Result<Vec<ByteRange>, QueryError> {
         let mut needed = Vec::new();
         for statement in &self.statements {
-            if let Ok(Work::Select(compiled)) = compile(statement, &self.context()) {
-                needed.extend(needs(&compiled.plan, &self.snapshot, &self.config.limits)?);
+            match self.compile(statement) {
+                Ok(Work::Select(compiled)) => {
+                    needed.extend(needs(&compiled.plan, &self.snapshot, &self.config.limits)?);
+                }
+                Err(_) if !FULL => return Err(QueryError::Beyond),
+                _ => {}
             }
         }
         Ok(needed)
+    }
+
+    fn compile(&self, statement: &Statement) -> Result<Work, StatementError> {
+        match statement {
+            _ if FULL => compile(statement, &self.context()),
+            Statement::Select(select) if select.target.is_none() => plain(select, &self.context()),
+            _ => Err(QueryError::Beyond.into()),
+        }
     }
 
     fn context(&self) -> Context<'_> {
@@ -171,7 +205,7 @@ impl FrameQuery {
             return Some(self.failed(error));
         }
         let Some(statement) = self.statements.get(self.at) else { return Some(FrameTurn::Done(self.stats)) };
-        let work = compile(statement, &self.context());
+        let work = self.compile(statement);
         self.at += 1;
         match work {
             Ok(Work::Parts { parts, .. }) => {
@@ -208,6 +242,14 @@ impl FrameQuery {
 
     fn failed(&mut self, error: StatementError) -> FrameTurn {
         self.running = None;
+        if !FULL {
+            return match error {
+                StatementError::Query(QueryError::Host(why)) => {
+                    FrameTurn::Failed { statement: self.at - 1, error: why }
+                }
+                _ => FrameTurn::Beyond,
+            };
+        }
         FrameTurn::Failed { statement: self.at - 1, error: error.to_string() }
     }
 }

@@ -10,7 +10,8 @@ struct FirstStatement(FrameQuery);
 /// Answers the first statement of a text.
 pub fn ask(question: &Question<'_>) -> Result<Box<dyn Inquiry>, String> {
     let database = question.database.map(str::to_owned);
-    let query = open(question.text, database, question.snapshot.clone(), question.now, question.limits)?;
+    let query = open(question.text, database, question.snapshot.clone(), question.now, question.limits);
+    let query = query.map_err(|refused| refused.to_string())?;
     query.authorize(question.principal)?;
     Ok(Box::new(FirstStatement(query)))
 }
@@ -25,7 +26,9 @@ impl Inquiry for FirstStatement {
                 InquiryTurn::Failed("statements that change something are not run here".to_owned())
             }
             FrameTurn::Yield => InquiryTurn::Yield,
-            FrameTurn::Frame { .. } | FrameTurn::Failed { .. } | FrameTurn::Done(_) => InquiryTurn::Done,
+            FrameTurn::Frame { .. } | FrameTurn::Failed { .. } | FrameTurn::Beyond | FrameTurn::Done(_) => {
+                InquiryTurn::Done
+            }
         }
     }
 

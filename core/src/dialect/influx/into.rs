@@ -4,6 +4,7 @@ use super::ast::Target;
 use super::query::Context;
 use crate::model::column::Column;
 use crate::model::{Frame, WriteBatch};
+use crate::value::Value;
 
 /// Points that are written together.
 const BATCH: usize = 10_000;
@@ -57,15 +58,16 @@ impl Into {
             .filter(|(at, _)| !self.tags.contains(at))
             .map(|(_, (name, column))| (name.as_str(), &column.column))
             .collect();
+        let number = |value: &Value<'_>| !matches!(value, Value::Float(value) if value.is_nan());
         for (row, time) in frame.times.iter().enumerate() {
-            if fields.iter().all(|(_, column)| !column.is_present(row)) {
+            if fields.iter().all(|(_, column)| column.get(row).filter(number).is_none()) {
                 continue;
             }
             let mut tags = own.clone();
             for at in &self.tags {
                 let named = columns.get(at + 1).zip(frame.columns.get(*at));
                 if let Some((name, column)) = named
-                    && let Some(crate::value::Value::String(text)) = column.column.get(row)
+                    && let Some(Value::String(text)) = column.column.get(row)
                 {
                     tags.push((name, text));
                 }
@@ -77,7 +79,7 @@ impl Into {
             let series = self.batch.intern_series(measurement, pairs);
             self.batch.begin_row(series, *time);
             for (name, column) in &fields {
-                if let Some(value) = column.get(row) {
+                if let Some(value) = column.get(row).filter(number) {
                     self.batch.push_value(name, value);
                 }
             }

@@ -328,11 +328,18 @@ impl<'a> Lexer<'a> {
             }
         };
         let blanks = self.slice(start, end);
-        if blanks.contains('\r') {
-            Cow::Owned(blanks.replace("\r\n", "\n").replace('\r', "\n"))
-        } else {
-            Cow::Borrowed(blanks)
+        if !blanks.contains('\r') {
+            return Cow::Borrowed(blanks);
         }
+        let mut lines = String::new();
+        let mut chars = blanks.chars().peekable();
+        while let Some(char) = chars.next() {
+            if char == '\r' {
+                chars.next_if_eq(&'\n');
+            }
+            lines.push(if char == '\r' { '\n' } else { char });
+        }
+        Cow::Owned(lines)
     }
 
     fn skip_line(&mut self) {

@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::ast::{Regex, Statement};
 use super::lexer::{Kind, Lexer, Position, Token};
 use super::params::{Param, Params};
+use crate::extent::FULL;
 use crate::limits::{Exceeded, Limits};
 use crate::pattern;
 
@@ -58,10 +59,21 @@ pub struct ParseError {
 
 impl ParseError {
     fn new(text: impl Into<String>) -> Self {
+        if !FULL {
+            return Self::beyond();
+        }
         Self { text: text.into(), position: None }
     }
 
+    /// What an engine that is not [`FULL`] says of whatever it does not read: the full one reads it, or has the words.
+    const fn beyond() -> Self {
+        Self { text: String::new(), position: None }
+    }
+
     fn at(mut text: String, at: Position) -> Self {
+        if !FULL {
+            return Self::beyond();
+        }
         text.push_str(" at line ");
         push_number(at.line.saturating_add(1).into(), &mut text);
         text.push_str(", char ");
@@ -81,6 +93,9 @@ impl ParseError {
 }
 
 fn limit(limit: &'static str, asked: u64, allowed: u64) -> ParseError {
+    if !FULL {
+        return ParseError::beyond();
+    }
     ParseError::new(Exceeded { limit, asked, allowed }.to_string())
 }
 
@@ -161,6 +176,9 @@ impl<'a> Parser<'a> {
 
     /// An error at the token last read.
     fn fail(&self, text: &[&str]) -> ParseError {
+        if !FULL {
+            return ParseError::beyond();
+        }
         ParseError::at(text.concat(), self.token().at)
     }
 
@@ -270,6 +288,7 @@ impl<'a> Parser<'a> {
     fn compiled(&self) -> Result<Regex> {
         match pattern::Regex::new(self.text()) {
             Ok(_) => Ok(Regex { source: self.text().to_owned() }),
+            Err(_) if !FULL => Err(ParseError::beyond()),
             Err(why) => Err(self.fail(&[&why.to_string()])),
         }
     }
@@ -290,6 +309,7 @@ impl<'a> Parser<'a> {
     fn statement(&mut self) -> Result<Statement> {
         match self.next() {
             Kind::Select => Ok(Statement::Select(Box::new(self.select(select::Into::Optional)?))),
+            _ if !FULL => Err(ParseError::beyond()),
             Kind::Delete => self.delete(),
             Kind::Show => self.show(),
             Kind::Create => self.create(),

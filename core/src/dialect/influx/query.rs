@@ -4,7 +4,7 @@
 //! come. The head is sent before any of them, so what fails then is an error inside a result. A statement that changes
 //! something goes to the store through the host, and those after it see what it did.
 
-use super::answer::{Answer, Epoch, Format, Part};
+use super::answer::{Answer, Chunks, Epoch, Format, Part};
 use super::ast::{Select, Statement};
 use super::compile::{self, Compiled};
 use super::error::{RequestError, StatementError, refusal};
@@ -20,7 +20,7 @@ use crate::dialect::running::Ticket;
 use crate::exec::{Budget, QueryStats, QueryTask, Step};
 use crate::limits::Limits;
 use crate::model::Column;
-use crate::plan;
+use crate::plan::{self, Scalar};
 use crate::store::{Snapshot, WriteError, Written};
 use crate::time::Timestamp;
 use crate::value::{FieldType, Value};
@@ -82,10 +82,10 @@ pub(super) struct Context<'a> {
 /// What a statement comes to.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// The whole result. `apart`: each series is a result of its own when chunked.
+    /// The whole result, and what of it makes a document when chunked.
     Parts {
         parts: Vec<Part>,
-        apart: bool,
+        chunks: Chunks,
     },
     Select(Box<Compiled>),
     Command(Command),
@@ -94,23 +94,27 @@ pub(super) enum Work {
 impl Work {
     /// Done, with nothing to show.
     pub(super) const fn nothing() -> Self {
-        Self::Parts { parts: Vec::new(), apart: false }
+        Self::Parts { parts: Vec::new(), chunks: Chunks::Whole }
     }
 
     /// One series, rows or none.
     pub(super) fn series(part: Part) -> Self {
-        Self::Parts { parts: vec![part], apart: false }
+        Self::Parts { parts: vec![part], chunks: Chunks::Whole }
     }
+}
+
+/// A SELECT that writes nothing.
+pub(super) fn plain(select: &Select, context: &Context<'_>) -> Result<Work, StatementError> {
+    let compiled = compile::select(select, context)?;
+    Ok(compiled.map_or_else(Work::nothing, |compiled| Work::Select(Box::new(compiled))))
 }
 
 pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Work, StatementError> {
     match statement {
+        Statement::Select(select) if select.target.is_none() => plain(select, context),
         Statement::Select(select) => Ok(match compile::select(select, context)? {
             Some(compiled) => Work::Select(Box::new(compiled)),
-            None => {
-                let parts = if select.target.is_some() { vec![written(0)] } else { Vec::new() };
-                Work::Parts { parts, apart: false }
-            }
+            None => Work::Parts { parts: vec![written(0)], chunks: Chunks::Whole },
         }),
         Statement::Explain { select, analyze } => explain(select, *analyze, context),
         Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {
@@ -136,9 +140,9 @@ fn explain(select: &Select, analyze: bool, context: &Context<'_>) -> Result<Work
     Ok(match compiled {
         Some(compiled) if analyze => Work::Select(Box::new(Compiled { analyze, into: None, ..compiled })),
         Some(compiled) => {
-            Work::Parts { parts: vec![lines("QUERY PLAN", &plan::explain(&compiled.plan))], apart: false }
+            Work::Parts { parts: vec![lines("QUERY PLAN", &plan::explain(&compiled.plan))], chunks: Chunks::Whole }
         }
-        None => Work::Parts { parts: vec![lines("QUERY PLAN", "nothing that it reads exists")], apart: false },
+        None => Work::Parts { parts: vec![lines("QUERY PLAN", "nothing that it reads exists")], chunks: Chunks::Whole },
     })
 }
 
@@ -290,6 +294,7 @@ enum State {
 struct Running {
     task: QueryTask,
     columns: Arc<[String]>,
+    stand_ins: Arc<[Option<Scalar>]>,
     sink: Sink,
     /// All rows are there.
     done: bool,
@@ -402,10 +407,8 @@ impl Query {
         let statement = self.statements.get(self.at)?;
         let work = compile(statement, &self.context());
         match work {
-            Ok(Work::Parts { parts, apart }) => {
-                if apart {
-                    self.answer.keep_series_apart();
-                }
+            Ok(Work::Parts { parts, chunks }) => {
+                self.answer.chunk_by(chunks);
                 self.queue.extend(parts);
                 self.state = State::Shown;
             }
@@ -417,9 +420,9 @@ impl Query {
                 };
                 match QueryTask::new(compiled.plan, self.call.snapshot.clone(), &self.call.config.limits) {
                     Ok(task) => {
-                        let columns = compiled.columns;
+                        let (columns, stand_ins) = (compiled.columns, compiled.stand_ins);
                         self.answer.in_zone(compiled.zone);
-                        self.state = State::Running(Box::new(Running { task, columns, sink, done: false }));
+                        self.state = State::Running(Box::new(Running { task, columns, stand_ins, sink, done: false }));
                     }
                     Err(error) => self.end_statement(Some(error.into())),
                 }
@@ -507,6 +510,7 @@ impl Query {
                     times: Some(frame.times),
                     values: frame.columns.into_iter().map(|column| column.column).collect(),
                     lists: None,
+                    stand_ins: Arc::clone(&running.stand_ins),
                 }),
                 Sink::Into(into) => into.take(&frame, &running.columns),
                 Sink::Analyze(_) => {}

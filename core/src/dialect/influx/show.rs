@@ -4,7 +4,7 @@ mod shards;
 pub(super) mod tags;
 mod within;
 
-use super::answer::Part;
+use super::answer::{Chunks, Part};
 use super::ast::{
     Cardinality, KeyFilter, Measurement, MeasurementFilter, NameMatch, Schema, ShowSchema, Source, Statement,
 };
@@ -39,7 +39,7 @@ pub(super) fn show(statement: &Statement, context: &Context<'_>) -> Result<Work,
         Statement::ShowShardGroups => vec![shards::groups(context)],
         other => return Err(StatementError::Unsupported(kind(other).to_owned())),
     };
-    Ok(Work::Parts { parts, apart: false })
+    Ok(Work::Parts { parts, chunks: Chunks::Whole })
 }
 
 /// The first words of a statement that is not built yet.
@@ -88,7 +88,7 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
     }
     let Some(database) = database else {
         return match (show.what, show.cardinality) {
-            (Schema::Measurements, None) => Ok(Work::Parts { parts: Vec::new(), apart: false }),
+            (Schema::Measurements, None) => Ok(Work::Parts { parts: Vec::new(), chunks: Chunks::Whole }),
             _ => Err(StatementError::DatabaseNotFound(name.to_owned())),
         };
     };
@@ -100,9 +100,17 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
     if show.what == Schema::Measurements && bounds != Bounds::default() {
         return Err(StatementError::Fixed("SHOW MEASUREMENTS doesn't support time in WHERE clause"));
     }
-    let condition = condition.as_ref().map(TagCondition::new).transpose()?;
+    let condition = match (condition, show.cardinality.is_some()) {
+        (None, _) => None,
+        (Some(condition), false) => Some(TagCondition::new(&condition)?),
+        (Some(condition), true) if show.what == Schema::TagValues => {
+            Some(TagCondition::lenient(&condition).of_present_tags())
+        }
+        (Some(condition), true) => Some(TagCondition::lenient(&condition)),
+    };
     let range = (bounds != Bounds::default()).then(|| bounds.range());
     let request = Request { show, database, context, condition, range };
+    let listed = matches!(show.what, Schema::TagKeys | Schema::TagValues) && show.cardinality.is_none();
     let parts = match show.what {
         Schema::Measurements => return request.measurements(),
         Schema::FieldKeys => request.fields()?,
@@ -110,7 +118,7 @@ fn schema(show: &ShowSchema, context: &Context<'_>) -> Result<Work, StatementErr
         Schema::Series => request.series_counts()?,
         Schema::TagKeys | Schema::TagValues => request.tags()?,
     };
-    Ok(Work::Parts { parts, apart: matches!(show.what, Schema::TagKeys | Schema::TagValues) })
+    Ok(Work::Parts { parts, chunks: if listed { Chunks::Series } else { Chunks::Rows } })
 }
 
 /// A SHOW of what is in a database.
@@ -145,11 +153,16 @@ impl<'a> Request<'a> {
         Ok(all().filter(|(name, _)| names.contains_key(name)).collect())
     }
 
-    /// The series of a measurement that WHERE keeps.
-    fn kept<'b>(&'b self, index: &'b MeasurementIndex) -> Box<dyn Iterator<Item = &'b SeriesKey> + 'b> {
+    /// The series of a measurement that WHERE keeps. Fields exclude none, but where series are counted.
+    fn kept<'b>(&'b self, name: &str, index: &'b MeasurementIndex) -> Box<dyn Iterator<Item = &'b SeriesKey> + 'b> {
         let within = |series| self.range.is_none_or(|range| within::has_points(self.database, series, range));
         match &self.condition {
             Some(condition) => {
+                let is_field = |key: &str| {
+                    let shards = self.database.policies.iter().flat_map(|policy| &policy.shards);
+                    shards.filter_map(|shard| shard.fields.get(name)).any(|fields| fields.contains_key(key))
+                };
+                let condition = condition.with_fields(&is_field, self.show.cardinality.is_none());
                 let series = condition.series(index).into_iter();
                 Box::new(series.filter(move |(id, _)| within(*id)).map(|(_, key)| key))
             }
@@ -173,22 +186,36 @@ impl<'a> Request<'a> {
                 (Some(NameMatch::Name(wanted)), None) => wanted == name,
                 _ => true,
             };
-            if wanted && self.condition.as_ref().map_or(Ok(true), |condition| condition.holds_in(index))? {
+            if wanted && self.show.cardinality.is_some() && self.condition.is_some() {
+                // Counted as the series are, not as measurements are listed.
+                if self.kept(name, index).next().is_some() {
+                    names.push(name);
+                }
+            } else if wanted && self.condition.as_ref().map_or(Ok(true), |condition| condition.holds_in(index))? {
                 names.push(name);
             }
+        }
+        if self.show.cardinality.is_some()
+            && names.is_empty()
+            && (self.condition.is_some() || !self.show.sources.is_empty())
+        {
+            return Ok(Work::Parts { parts: Vec::new(), chunks: Chunks::Whole });
         }
         if self.show.cardinality.is_some() {
             return Ok(one_count("count", names.len()));
         }
         let rows = self.page(names.into_iter()).map(|name| [name]);
-        Ok(Work::Parts { parts: some(texts("measurements", ["name"], rows)).into_iter().collect(), apart: false })
+        Ok(Work::Parts {
+            parts: some(texts("measurements", ["name"], rows)).into_iter().collect(),
+            chunks: Chunks::Whole,
+        })
     }
 
     fn series(&self) -> Result<Vec<Part>, StatementError> {
         let selected = self.selected()?;
         let keys = selected
             .iter()
-            .flat_map(|(_, index)| self.kept(index))
+            .flat_map(|(name, index)| self.kept(name, index))
             .map(|key| String::from_utf8(key_text(key)).expect("it is made of texts"));
         Ok(some(owned_texts("", ["key"], self.page(keys).map(|key| [key]))).into_iter().collect())
     }
@@ -214,7 +241,7 @@ impl<'a> Request<'a> {
                         }
                     }
                 }
-                _ => self.kept(index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
+                _ => self.kept(name, index).for_each(|series| series.tags().for_each(|(key, value)| add(&key, &value))),
             }
             sort_dedup(&mut rows);
             if self.show.cardinality.is_some() {
@@ -282,7 +309,11 @@ impl<'a> Request<'a> {
     }
 
     fn series_counts(&self) -> Result<Vec<Part>, StatementError> {
-        Ok(self.selected()?.into_iter().filter_map(|(name, index)| count(name, self.kept(index).count())).collect())
+        Ok(self
+            .selected()?
+            .into_iter()
+            .filter_map(|(name, index)| count(name, self.kept(name, index).count()))
+            .collect())
     }
 
     /// LIMIT and OFFSET, which count within each series of the answer.
@@ -379,7 +410,7 @@ fn one_count(column_name: &str, count: usize) -> Work {
     let mut column = Column::new(FieldType::Integer);
     column.push(Some(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))));
     let part = Part { columns: named([column_name]), values: vec![column], ..Part::default() };
-    Work::Parts { parts: vec![part], apart: false }
+    Work::Parts { parts: vec![part], chunks: Chunks::Rows }
 }
 
 /// A duration as Go prints it: `168h0m0s`, `1h30m0s`, `0s`.

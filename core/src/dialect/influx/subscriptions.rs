@@ -7,7 +7,7 @@
 //! byte mode (0 all, 1 any)   varint destinations, each a text
 //! ```
 
-use super::answer::Part;
+use super::answer::{Chunks, Part};
 use super::ast::{Statement, SubscriptionMode};
 use super::error::StatementError;
 use super::line_protocol;
@@ -127,7 +127,7 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Op
             }
             Work::Command(change(&space, vec![(key, None)]))
         }
-        Statement::ShowSubscriptions => Work::Parts { parts: show(&space, context), apart: false },
+        Statement::ShowSubscriptions => Work::Parts { parts: show(&space, context), chunks: Chunks::Whole },
         _ => return Ok(None),
     }))
 }

@@ -17,7 +17,7 @@ pub(super) fn apply<'a>(
     if !is_number(first) || second.is_some_and(|second| !is_number(second)) {
         return Operand::Constant(None);
     }
-    let mut present = match (first.present(len), second.and_then(|second| second.present(len))) {
+    let present = match (first.present(len), second.and_then(|second| second.present(len))) {
         (Some(one), Some(two)) => {
             let both = one.words().iter().zip(two.words()).map(|(one, two)| one & two);
             Some(Bitmap::from_words(both.collect(), len))
@@ -39,11 +39,7 @@ pub(super) fn apply<'a>(
             let (x, y) = (first.floats(len), second.map(|second| second.floats(len)));
             let mut values = Vec::with_capacity(len);
             for row in 0..len {
-                let value = of_floats(function, x.at(row), y.as_ref().map_or(0.0, |y| y.at(row)));
-                if value.is_nan() {
-                    present.get_or_insert_with(|| Bitmap::filled(true, len)).set(row, false);
-                }
-                values.push(value);
+                values.push(of_floats(function, x.at(row), y.as_ref().map_or(0.0, |y| y.at(row))));
             }
             Values::Float(values)
         }

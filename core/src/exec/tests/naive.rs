@@ -234,7 +234,7 @@ fn join(groups: Vec<Group>, by: &GroupBy, all: &[String], descending: bool) -> V
         };
         let tags: Vec<_> = keys.iter().map(tag).collect();
         let into = joined.entry((group.name.clone(), tags.clone()));
-        let into = into.or_insert_with(|| Group { tags, rows: Vec::new(), ..group.clone() });
+        let into = into.or_insert_with(|| Group { tags, rows: Vec::new(), input: 0, ..group.clone() });
         // Before the rows of the groups so far: a stable sort keeps that order within a time.
         if descending {
             into.rows.splice(0..0, group.rows);
@@ -382,7 +382,7 @@ fn filled(fill: &Fill, group: Group) -> Group {
 fn page(limit: &Limit, groups: Vec<Group>) -> Vec<Group> {
     let mut seen: BTreeMap<(usize, String), u64> = BTreeMap::new();
     let mut out = Vec::new();
-    for mut group in groups.into_iter().filter(|group| !group.rows.is_empty()) {
+    for mut group in groups {
         let seen = seen.entry((group.input, group.name.clone())).or_default();
         *seen += 1;
         if *seen <= limit.skip_groups || limit.groups.is_some_and(|groups| *seen > limit.skip_groups + groups) {

@@ -83,7 +83,7 @@ fn the_first_rows_of_many_series_need_little_memory() {
     let world = World::new(&keys, &[(Place::File, writes)]);
     for descending in [false, true] {
         let input = Node::Scan(Box::new(Scan { descending, ..scan(&["f"], &["host"]) }));
-        let group = |input| Node::Group(Box::new(Group { input, by: GroupBy::Nothing }));
+        let group = |input| Node::Group(Box::new(Group { input, by: GroupBy::Nothing, ties: Ties::InOrder }));
         let few = Limit { input: group(input.clone()), rows: Some(7), skip_rows: 250, groups: None, skip_groups: 0 };
         let limits = Limits { query_memory: 100_000, ..Limits::default() };
         let budget = Budget { rows: 1_000 };
@@ -232,7 +232,6 @@ fn arithmetic_is_that_of_influxdb() {
         (Mod, i.clone(), integer(4), Some(Scalar::Integer(-3))),
         (Mod, i.clone(), integer(0), Some(Scalar::Integer(0))),
         (Mod, f.clone(), float(2.0), Some(Scalar::Float(1.5))),
-        (Mod, f.clone(), float(0.0), None),
         (BitXor, i.clone(), integer(-1), Some(Scalar::Integer(6))),
         (BitAnd, b.clone(), Expr::Literal(Scalar::Boolean(false)), Some(Scalar::Boolean(false))),
         (Less, i.clone(), u.clone(), Some(Scalar::Boolean(true))),
@@ -247,6 +246,11 @@ fn arithmetic_is_that_of_influxdb() {
         let answers = world.run(&Node::Map(Box::new(map))).0;
         assert_eq!(answers[0].rows, [(1, vec![expected])], "{left:?} {op:?} {right:?}");
     }
+    let columns = vec![("x".to_owned(), binary(Mod, f, float(0.0)))];
+    let scan = Node::Scan(Box::new(scan(&["f", "i", "u", "b"], &[])));
+    let answers = world.run(&Node::Map(Box::new(Map { input: scan, columns, drop_empty: false }))).0;
+    // No number, and yet a value.
+    assert!(matches!(answers[0].rows[0].1[0], Some(Scalar::Float(value)) if value.is_nan()));
 }
 
 #[test]

@@ -123,13 +123,14 @@ impl Analysing {
     fn cascade(&mut self, value: f64) -> [f64; 3] {
         let mut all = [value; 3];
         let mut next = value;
+        let mut settled = true;
         for (average, result) in self.averages.iter_mut().zip(&mut all) {
-            *result = average.step(next);
-            next = *result;
             // A plain mean of means that are not settled would count the first values too often.
-            if average.simple && !average.is_warm() {
-                break;
+            if settled {
+                next = average.step(next);
+                settled = !average.simple || average.is_warm();
             }
+            *result = next;
         }
         all
     }

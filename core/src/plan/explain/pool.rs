@@ -34,6 +34,7 @@ pub(super) fn write(node: &Node, out: &mut String) -> fmt::Result {
         Node::Pair(pair) => {
             let pairs = pair.pairs.iter().map(|(left, right)| format!("{left} {right}"));
             write!(out, "pair {} {}", op(pair.op), list(pairs))?;
+            out.push_str(if pair.ends.is_some() { " until" } else { "" });
             for (side, zero) in [("left", &pair.left_zero), ("right", &pair.right_zero)] {
                 if let Some(bucket) = zero {
                     write!(out, " {side} else 0 {}", Parts(bucket))?;

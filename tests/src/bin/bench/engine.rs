@@ -88,6 +88,7 @@ fn query(host: &mut MemHost, every: i64, text: &str) -> QueryStats {
             FrameTurn::Yield => {}
             FrameTurn::Done(stats) => return stats,
             FrameTurn::Failed { error, .. } => panic!("{text}: {error}"),
+            FrameTurn::Beyond => panic!("{text} is beyond the full engine"),
             FrameTurn::Command(command) => panic!("{text} asks for {command:?}"),
         }
     }

@@ -1,5 +1,6 @@
 //! The functions: their names, their arguments, the nodes they are.
 
+use super::query::Change;
 use super::{Compiler, NO_REACH, Operand, Term, combined, lacks_a_key, operand_argument};
 use crate::dialect::datadog::ast::{Argument, Expr, Kind};
 use crate::dialect::datadog::error::Error;
@@ -84,7 +85,7 @@ impl Compiler<'_> {
         if let Some(change) = change(name) {
             expect_count(name, arguments, 1)?;
             let operand = match operand_argument(name, arguments)? {
-                Expr { kind: Kind::Query(query), .. } => self.query(query, Some(change))?,
+                Expr { kind: Kind::Query(query), .. } => self.query(query, Some(Change::Along(change)))?,
                 expr => self.expression(expr)?.follow(change),
             };
             return Ok(unamounted(operand).renamed(&named));
@@ -120,10 +121,16 @@ impl Compiler<'_> {
                 Ok(joined.follow(Along::Elapsed).renamed(&named))
             }
             "throughput" => {
-                let operand = unamounted(self.only_argument(name, arguments)?);
-                let width = operand.grid.interval as f64;
-                let each = Each::With { op: PairOp::Div, number: width, first: false };
-                Ok(operand.follow(Along::Each(each)).renamed(&named))
+                expect_count(name, arguments, 1)?;
+                let operand = match operand_argument(name, arguments)? {
+                    Expr { kind: Kind::Query(query), .. } => self.query(query, Some(Change::OverWidth))?,
+                    expr => {
+                        let operand = self.expression(expr)?;
+                        let number = operand.grid.interval as f64;
+                        operand.follow(Along::Each(Each::With { op: PairOp::Div, number, first: false }))
+                    }
+                };
+                Ok(unamounted(operand).renamed(&named))
             }
             "exclude_null" => {
                 Ok(self.only_argument(name, arguments)?.only(|group| !lacks_a_key(group)).renamed(&named))

@@ -11,7 +11,7 @@ use crate::dialect::datadog::sources::{self, Place, Source};
 use crate::order;
 use crate::plan::{
     Aggregate, Along, BinaryOp, Call, Each, Expr, Follow, Function, GroupBy, Listed, Map, Measurements, Merge, Node,
-    Pool, Quantile, Reach, ReachMethod, ReportedTime, Scalar, Scan, ScanField,
+    PairOp, Pool, Quantile, Reach, ReachMethod, ReportedTime, Scalar, Scan, ScanField,
 };
 use crate::sorted::SortedMap;
 use crate::time::TimeRange;
@@ -23,13 +23,31 @@ const VALUE: &str = "value";
 /// How points of a source become one per bucket.
 struct TimeAggregation {
     function: Function,
-    scale: f64,
+    /// What the results are multiplied with, then divided by.
+    scale: (f64, f64),
     name: &'static str,
 }
 
+/// What may be done along each source.
+pub(super) enum Change {
+    Along(Along),
+    /// Over the seconds of a bucket.
+    OverWidth,
+}
+
+impl Change {
+    fn along(self, interval: i64) -> Along {
+        match self {
+            Self::Along(along) => along,
+            Self::OverWidth => Along::Each(Each::With { op: PairOp::Div, number: interval as f64, first: false }),
+        }
+    }
+}
+
 impl Compiler<'_> {
-    /// `change` is taken along each source before the space aggregation.
-    pub(super) fn query(&mut self, query: &Query, change: Option<Along>) -> Result<Operand, Error> {
+    /// `change` is taken along each source before the space aggregation; where all values of a group are merged, along
+    /// the group after it.
+    pub(super) fn query(&mut self, query: &Query, change: Option<Change>) -> Result<Operand, Error> {
         let metadata = Metadata::of(self.request.snapshot, &query.metric);
         let data = sources::data(self.request.snapshot, self.request.database);
         let places =
@@ -56,7 +74,9 @@ impl Compiler<'_> {
         let rollup = query.modifiers.rollup.as_ref();
         let window = (self.request.from, self.request.to);
         let grid = match self.request.interval {
-            Some(secs) if rollup.is_none_or(|rollup| rollup.width.is_none()) => Grid::every(secs, self.moved),
+            Some(secs) if rollup.is_none_or(|rollup| rollup.width.is_none()) => {
+                Grid::every(Grid::width(window.1 - window.0, Some(secs), least), self.moved)
+            }
             _ => Grid::new(rollup, window, least, beside.saturating_add(self.history), self.moved)?,
         };
         let span = grid.span(self.from(), self.request.to);
@@ -67,16 +87,24 @@ impl Compiler<'_> {
         let (groups, listed) = grouped(query, &found, span.is_some());
         let node = match span {
             Some(span) if !groups.is_empty() => {
-                let range = if merged { 0 } else { beside };
-                let last = grid.end_of(span.1).saturating_add(range);
-                let range = TimeRange::new(nanos(span.0.saturating_sub(range)), nanos(last) - 1);
+                let reached = grid.span(self.from().saturating_sub(beside), self.request.to.saturating_add(beside));
+                let reached = reached.unwrap_or(span);
+                let range = TimeRange::new(nanos(reached.0), nanos(grid.end_of(reached.1)) - 1);
+                let change = change.map(|change| change.along(grid.interval));
                 let points = self.points(&places, &found, range);
                 let bucket = grid.bucket();
-                if let Some(Aggregator::Percentile(parts)) = query.aggregator {
+                if merged {
                     let by = GroupBy::Listed(listed);
-                    Node::Quantile(Box::new(Quantile { input: points, by, bucket, parts }))
-                } else if merged {
-                    aggregate(points, GroupBy::Listed(listed), bucket, space(query))
+                    let node = match query.aggregator {
+                        Some(Aggregator::Percentile(parts)) => {
+                            Node::Quantile(Box::new(Quantile { input: points, by, bucket, parts }))
+                        }
+                        _ => aggregate(points, by, bucket, space(query)),
+                    };
+                    match change {
+                        Some(along) => Node::Follow(Box::new(Follow { input: node, along })),
+                        None => node,
+                    }
                 } else {
                     let rolled = aggregate(points, GroupBy::Each, bucket, time.function);
                     Node::Pool(Box::new(Pool {
@@ -104,6 +132,7 @@ impl Compiler<'_> {
             units: metadata.units(),
             grid,
             amounts: amounts.is_some(),
+            mixed: false,
             reach,
             method: if merged { "all values" } else { time.name },
             sources: found.len(),
@@ -169,16 +198,19 @@ fn aggregate(input: Node, by: GroupBy, bucket: crate::plan::Bucket, function: Fu
     }))
 }
 
-fn scaled(input: Node, scale: f64) -> Node {
-    if scale == 1.0 {
+/// Divided, not multiplied with a reciprocal: 49 in 49 seconds is 1 a second.
+fn scaled(input: Node, (factor, divisor): (f64, f64)) -> Node {
+    let mut value = Expr::Column(0);
+    for (op, number) in [(BinaryOp::Mul, factor), (BinaryOp::Div, divisor)] {
+        if number != 1.0 {
+            let right = Box::new(Expr::Literal(Scalar::Float(number)));
+            value = Expr::Binary { op, left: Box::new(value), right };
+        }
+    }
+    if matches!(value, Expr::Column(_)) {
         return input;
     }
-    let product = Expr::Binary {
-        op: BinaryOp::Mul,
-        left: Box::new(Expr::Column(0)),
-        right: Box::new(Expr::Literal(Scalar::Float(scale))),
-    };
-    Node::Map(Box::new(Map { input, columns: vec![(VALUE.to_owned(), product)], drop_empty: false }))
+    Node::Map(Box::new(Map { input, columns: vec![(VALUE.to_owned(), value)], drop_empty: false }))
 }
 
 fn space(query: &Query) -> Function {
@@ -190,7 +222,7 @@ fn space(query: &Query) -> Function {
 
 fn time_aggregation(query: &Query, metadata: &Metadata, amounts: Option<As>, interval: i64) -> TimeAggregation {
     let asked = query.modifiers.rollup.as_ref().and_then(|rollup| rollup.method);
-    let named = |function: Function, scale: f64| TimeAggregation {
+    let named = |function: Function, scale: (f64, f64)| TimeAggregation {
         function,
         scale,
         name: if function == Function::Mean { "avg" } else { function.name() },
@@ -199,10 +231,10 @@ fn time_aggregation(query: &Query, metadata: &Metadata, amounts: Option<As>, int
     let stands_for = metadata.interval.map(|secs| secs as f64);
     if let Some(kind) = amounts {
         return match asked {
-            Some(function) if function != Function::Sum => named(function, 1.0),
+            Some(function) if function != Function::Sum => named(function, (1.0, 1.0)),
             _ => {
                 let amount = if metadata.kind == Type::Rate { stands_for.unwrap_or(width) } else { 1.0 };
-                named(Function::Sum, if kind == As::Rate { amount / width } else { amount })
+                named(Function::Sum, (amount, if kind == As::Rate { width } else { 1.0 }))
             }
         };
     }
@@ -212,9 +244,9 @@ fn time_aggregation(query: &Query, metadata: &Metadata, amounts: Option<As>, int
         && metadata.kind == Type::Gauge
         && let Some(secs) = stands_for
     {
-        return named(Function::Sum, secs / width);
+        return named(Function::Sum, (secs, width));
     }
-    named(asked.unwrap_or(Function::Mean), 1.0)
+    named(asked.unwrap_or(Function::Mean), (1.0, 1.0))
 }
 
 /// The groups of the answer, by scope, and their sources.

@@ -99,6 +99,7 @@ fn fill(arguments: &[&str]) -> Result<Fill, &'static str> {
     };
     let limit_secs = match limit {
         None => REACH_SECS,
+        Some("0") => 0,
         Some(limit) => seconds(limit).ok_or("the limit is whole seconds")?,
     };
     Ok(Fill { method, limit_secs })

@@ -10,24 +10,12 @@ struct Met {
     comma: bool,
     bang: bool,
     word: bool,
-    /// Tags as written but in lower case, keywords and brackets, with single blanks.
-    text: String,
-}
-
-impl Met {
-    fn push(&mut self, token: &str) {
-        let tight = self.text.is_empty() || self.text.ends_with('(') || matches!(token, ")" | ",");
-        if !tight {
-            self.text.push(' ');
-        }
-        self.text.push_str(token);
-    }
 }
 
 impl Parser<'_> {
     /// After the opening brace, up to and including the closing one.
     pub(super) fn scope(&mut self) -> Result<Scope, Error> {
-        let mut met = Met::default();
+        let (mut met, begin) = (Met::default(), self.at);
         let mut items = Vec::new();
         loop {
             items.push(self.either(&mut met)?);
@@ -39,12 +27,18 @@ impl Parser<'_> {
         if met.word && (met.comma || met.bang) {
             return Err(Error::query("'AND' and 'OR' cannot be mixed with ',' or '!'"));
         }
+        let written = self.text.get(begin..self.at).unwrap_or_default();
         if !self.eat('}') {
             return Err(self.failed("scope_expr", "Expected , or }"));
         }
         if met.word {
             let condition = items.pop().unwrap_or(Condition::Any);
-            return Ok(Scope::Boolean(condition, met.text));
+            return Ok(Scope::Boolean(condition, in_lower_case(written)));
+        }
+        if let [Condition::Not(inner)] = &*items
+            && **inner == Condition::Any
+        {
+            return Ok(Scope::Boolean(items.remove(0), "!*".to_owned()));
         }
         let tags: Vec<(bool, Tag)> = items.into_iter().filter_map(plain).collect();
         Ok(if tags.is_empty() { Scope::All } else { Scope::Tags(tags) })
@@ -72,26 +66,25 @@ impl Parser<'_> {
         }
         if self.eat('(') {
             met.word = true;
-            met.push("(");
             let inner = self.deeper(|parser| parser.either(met))?;
             if !self.eat(')') {
                 return Err(self.failed("scope_expr", "Expected )"));
             }
-            met.push(")");
             return Ok(inner);
         }
         let bang = self.eat('!');
         met.bang |= bang;
         let tag = self.tag_text()?;
-        if tag == "*" && !bang {
-            met.push("*");
-            return Ok(Condition::Any);
+        if tag == "*" {
+            return Ok(if bang { Condition::Not(Box::new(Condition::Any)) } else { Condition::Any });
         }
         let before = self.at;
-        met.push(&tag);
         let negated = self.keyword("NOT", met);
         if self.keyword("IN", met) {
-            return self.one_of(&tag, negated, met);
+            if tag.contains([':', '*']) {
+                return Err(self.semantic(before, "before IN stands a tag's key alone"));
+            }
+            return self.one_of(&tag, negated);
         }
         if negated {
             self.at = before;
@@ -103,15 +96,13 @@ impl Parser<'_> {
     }
 
     /// `(a, b)` after `key IN`.
-    fn one_of(&mut self, key: &str, negated: bool, met: &mut Met) -> Result<Condition, Error> {
+    fn one_of(&mut self, key: &str, negated: bool) -> Result<Condition, Error> {
         if !self.eat('(') {
             return Err(self.failed("scope_expr", "Expected ( and values"));
         }
-        met.push("(");
         let mut values = Vec::new();
         loop {
             let value = self.tag_text()?;
-            met.push(&value);
             values.push(Condition::Tag(Tag { key: key.to_owned(), value: Some(value) }));
             if self.eat(')') {
                 break;
@@ -119,9 +110,7 @@ impl Parser<'_> {
             if !self.eat(',') {
                 return Err(self.failed("scope_expr", "Expected , or )"));
             }
-            met.push(",");
         }
-        met.push(")");
         let any = Condition::Either(values);
         Ok(if negated { Condition::Not(Box::new(any)) } else { any })
     }
@@ -133,7 +122,6 @@ impl Parser<'_> {
         let found = self.run(belongs);
         if found == word || found == word.to_ascii_lowercase() {
             met.word = true;
-            met.push(found);
             return true;
         }
         self.at = before;
@@ -153,6 +141,20 @@ impl Parser<'_> {
         }
         Ok(text.to_lowercase())
     }
+}
+
+/// A filter's text with single blanks where there was white space, tags in lower case.
+fn in_lower_case(text: &str) -> String {
+    const BETWEEN: [char; 4] = [' ', '(', ')', ','];
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut out = String::with_capacity(text.len());
+    for part in words.join(" ").split_inclusive(BETWEEN) {
+        match part.trim_end_matches(BETWEEN) {
+            "AND" | "OR" | "NOT" | "IN" => out.push_str(part),
+            _ => out.push_str(&part.to_lowercase()),
+        }
+    }
+    out
 }
 
 fn belongs(c: char) -> bool {

@@ -45,7 +45,7 @@ fn boolean_scopes() {
     let Scope::Boolean(condition, text) = query("avg:m{ENV:Prod  AND ( zone:a OR not zone IN (b,c*) )}").scope else {
         panic!()
     };
-    assert_eq!(text, "env:prod AND (zone:a OR not zone IN (b, c*))");
+    assert_eq!(text, "env:prod AND ( zone:a OR not zone IN (b,c*) )");
     let Condition::All(parts) = condition else { panic!() };
     assert!(matches!(&parts[1], Condition::Either(parts) if matches!(parts[1], Condition::Not(_))));
 }
@@ -79,6 +79,7 @@ fn errors_say_where_and_what() {
     refused("avg:m{a:b AND !c:d}", "cannot be mixed with ','");
     refused("avg:m{a:b OR c:d, e:f}", "cannot be mixed with ','");
     refused("avg:m{$host}", "template variable");
+    refused("avg:m{a:b IN (c)}", "a tag's key alone");
     refused("avg:m{*}.rolup(sum)", "did you mean rollup?");
     refused("avg:m{*}.rollup(p95)", "takes a method");
     refused("avg:m{*} BY {host}", "Rule 'query'");

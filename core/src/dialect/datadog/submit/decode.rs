@@ -22,14 +22,19 @@ pub(super) fn v1(body: &[u8]) -> Result<Vec<Submitted>, String> {
         let mut points = Vec::new();
         for point in list(members, "points")?.ok_or("points are missing")? {
             let (time, value) = pair(point)?;
-            points.push((seconds(time)?, number(value)?));
+            add(&mut points, time, value)?;
         }
         Ok(Submitted { kind, points, ..common(members)? })
     })
 }
 
 /// `{"series":[{"metric", "points":[{"timestamp", "value"}], "type": 0…3, "interval", "unit", "resources", "tags"}]}`
+///
+/// An empty body asks whether anybody is there.
 pub(super) fn v2(body: &[u8]) -> Result<Vec<Submitted>, String> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
     each_series(body, |members| {
         let kind = match members.get("type") {
             None | Some(Value::Null) => None,
@@ -40,7 +45,7 @@ pub(super) fn v2(body: &[u8]) -> Result<Vec<Submitted>, String> {
             let Value::Object(point) = point else { return Err("a point is no object".to_owned()) };
             let time = point.get("timestamp").ok_or("a point has no timestamp")?;
             let value = point.get("value").ok_or("a point has no value")?;
-            points.push((seconds(time)?, number(value)?));
+            add(&mut points, time, value)?;
         }
         let mut series = Submitted { kind, points, ..common(members)? };
         for resource in list(members, "resources")?.unwrap_or_default() {
@@ -60,12 +65,11 @@ pub(super) fn distributions(body: &[u8]) -> Result<Vec<Submitted>, String> {
         let mut points = Vec::new();
         for point in list(members, "points")?.ok_or("points are missing")? {
             let (time, values) = pair(point)?;
-            let time = seconds(time)?;
             let Value::Array(values) = values else {
                 return Err("a point's second part is no list of values".to_owned());
             };
             for value in values {
-                points.push((time, number(value)?));
+                add(&mut points, time, value)?;
             }
         }
         Ok(Submitted { points, distribution: true, ..common(members)? })
@@ -73,7 +77,11 @@ pub(super) fn distributions(body: &[u8]) -> Result<Vec<Submitted>, String> {
 }
 
 fn each_series(body: &[u8], read: impl Fn(&Object) -> Result<Submitted, String>) -> Result<Vec<Submitted>, String> {
-    let body: Value = serde_json::from_slice(body).map_err(|why| format!("the body is no JSON: {why}"))?;
+    let parsed = serde_json::from_slice(body).or_else(|why| match without_infinities(body) {
+        Some(body) => serde_json::from_slice(&body),
+        None => Err(why),
+    });
+    let body: Value = parsed.map_err(|why| format!("the body is no JSON: {why}"))?;
     let Some(Value::Array(series)) = body.get("series") else {
         return Err("the body has no list \"series\"".to_owned());
     };
@@ -133,6 +141,47 @@ fn pair(point: &Value) -> Result<(&Value, &Value), String> {
     }
 }
 
+/// A body with `null` where numbers stand that JSON has not (`NaN`, `Infinity`) or that no double is, as some writers of
+/// JSON make them; `None` if there are none.
+fn without_infinities(body: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut left, mut changed) = (Vec::with_capacity(body.len()), body, false);
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+    while let Some(first) = left.first() {
+        let end = if *first == b'"' {
+            let mut escaped = false;
+            let closes = |byte: &u8| {
+                let closes = *byte == b'"' && !escaped;
+                escaped = *byte == b'\\' && !escaped;
+                closes
+            };
+            left[1..].iter().position(closes).map_or(left.len(), |at| at + 2)
+        } else {
+            left.iter().position(|byte| !in_word(byte)).map_or(left.len(), |at| at.max(1))
+        };
+        let (token, rest) = left.split_at(end);
+        let text = std::str::from_utf8(token).unwrap_or_default();
+        let number =
+            text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.parse().is_ok_and(f64::is_infinite);
+        if number || matches!(text, "NaN" | "Infinity") {
+            out.extend_from_slice(b"null");
+            changed = true;
+        } else {
+            out.extend_from_slice(token);
+        }
+        left = rest;
+    }
+    changed.then_some(out)
+}
+
+/// Adds a point; one without a value is passed over.
+fn add(points: &mut Vec<(i64, f64)>, time: &Value, value: &Value) -> Result<(), String> {
+    let time = seconds(time)?;
+    if !value.is_null() {
+        points.push((time, number(value)?));
+    }
+    Ok(())
+}
+
 /// The second that a time is in.
 fn seconds(value: &Value) -> Result<i64, String> {
     if let Some(whole) = value.as_i64() {
@@ -182,7 +231,9 @@ pub(super) fn v2_protobuf(body: &[u8]) -> Result<Vec<Submitted>, String> {
                         2 => name = wire.text(),
                         _ => {}
                     })?;
-                    out.tags.push(format!("{kind}:{name}"));
+                    if !kind.is_empty() && !name.is_empty() {
+                        out.tags.push(format!("{kind}:{name}"));
+                    }
                 }
                 2 => out.metric = wire.text(),
                 3 => out.tags.push(wire.text()),
@@ -193,10 +244,9 @@ pub(super) fn v2_protobuf(body: &[u8]) -> Result<Vec<Submitted>, String> {
                         2 => time = wire.integer(),
                         _ => {}
                     })?;
-                    if !value.is_finite() {
-                        return Err("a value is no finite number".to_owned());
+                    if value.is_finite() {
+                        out.points.push((time, value));
                     }
-                    out.points.push((time, value));
                 }
                 5 => out.kind = kind_of_number(wire.integer())?,
                 6 => out.unit = Some(wire.text()).filter(|unit| !unit.is_empty()),
@@ -309,4 +359,26 @@ fn each_field(wire: Wire<'_>, mut each: impl FnMut(u64, Wire<'_>)) -> Result<(),
 
 fn broken(why: Broken) -> String {
     why.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_are_none_are_passed_over() {
+        let points = |body: &str| v1(body.as_bytes()).map(|all| all[0].points.clone());
+        let of = |values: &str| points(&format!("{{\"series\":[{{\"metric\":\"m\",\"points\":[{values}]}}]}}"));
+        assert_eq!(of("[1,null],[2.9,3]"), Ok(vec![(2, 3.0)]));
+        assert_eq!(of("[1,NaN],[2,-Infinity],[3,1e999],[4,1e3]"), Ok(vec![(4, 1000.0)]));
+        for wrong in ["[1,\"2\"]", "[1,true]", "[1,[2]]", "[1]", "[null,1]"] {
+            assert!(of(wrong).is_err_and(|why| why.starts_with("series 0 (m): ")), "{wrong}");
+        }
+        let told = v1(br#"{"series":[{"metric":"NaN \" NaN","points":[[1,NaN],[2,5]]}]}"#).unwrap();
+        assert_eq!((&*told[0].metric, &*told[0].points), ("NaN \" NaN", &[(2, 5.0)][..]));
+        assert!(v1(b"{\"series\":[NaN").is_err());
+        let values = distributions(br#"{"series":[{"metric":"m","points":[[7,[1,null,2]]]}]}"#).unwrap();
+        assert_eq!(values[0].points, [(7, 1.0), (7, 2.0)]);
+        assert_eq!(v2(b""), Ok(Vec::new()), "is anybody there");
+    }
 }

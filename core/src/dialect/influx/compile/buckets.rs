@@ -2,6 +2,8 @@
 
 use super::super::error::StatementError;
 use super::{Bounds, Compiler, Interval};
+use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::plan::Bucket;
 use crate::time::{NANOS_PER_SEC, Timestamp, Zone, civil_from_days, days_from_civil};
 
@@ -14,6 +16,9 @@ impl Compiler<'_> {
         let zone = self.zone.as_deref();
         if zone.is_none() && interval.months == 0 {
             return Ok(Bucket::Every { width: interval.width, origin: interval.offset });
+        }
+        if !FULL {
+            return Err(QueryError::Beyond.into());
         }
         let first = bounds.min.unwrap_or_else(|| self.first_instant());
         let last = bounds.max.unwrap_or_else(|| self.context.now.nanos()).max(first);

@@ -1,12 +1,14 @@
 //! Calls of functions: a branch of the plan for each kind, and their columns side by side.
 
-use super::super::ast::{Call, Expr, Fill};
+use super::super::ast::{Call, Expr, Field, Fill, Select};
 use super::super::error::StatementError;
 use super::expr::Columns;
 use super::schema::Kind;
 use super::{Bounds, Compiler, Interval};
-use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, FillWith, Function, HoltWinters, Mathematics};
-use crate::plan::{Node, Reducer, ReportedTime, Scalar, Transformer, Warmup};
+use crate::exec::QueryError;
+use crate::extent::FULL;
+use crate::plan::{self, Analysis, AnalysisMethod, BinaryOp, FillWith, Function, GroupBy, HoltWinters, Mathematics};
+use crate::plan::{Node, Reducer, ReportedTime, Scalar, Ties, Transformer, Warmup};
 use crate::time::NANOS_PER_SEC;
 use crate::value::FieldType;
 
@@ -20,6 +22,8 @@ enum Kernel {
     Reduce(Reducer),
     /// Along the rows. The argument may be a call.
     Transform(Transformer),
+    /// A function of the full engine's. The check has refused it already.
+    Beyond,
 }
 
 /// Whether the one point it chooses gives a row its time.
@@ -35,6 +39,7 @@ pub(super) fn result(call: &Call, argument: FieldType) -> Result<FieldType, &'st
         Kernel::Spread => Err("spread"),
         Kernel::Reduce(reducer) => reducer.result(argument).ok_or_else(|| reducer.name()),
         Kernel::Transform(transformer) => transformer.result(argument).ok_or_else(|| transformer.name()),
+        Kernel::Beyond => Err(""),
     }
 }
 
@@ -53,7 +58,7 @@ fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
     let name = call.name.as_str();
     let distinct = matches!(call.args.first(), Some(Expr::Call(_) | Expr::Distinct(_)));
     match name {
-        "count" if distinct => Kernel::Reduce(Reducer::CountDistinct),
+        "count" if FULL && distinct => Kernel::Reduce(Reducer::CountDistinct),
         "count" => Kernel::Fold(Function::Count),
         "sum" => Kernel::Fold(Function::Sum),
         "mean" => Kernel::Fold(Function::Mean),
@@ -62,6 +67,7 @@ fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
         "first" => Kernel::Fold(Function::First),
         "last" => Kernel::Fold(Function::Last),
         "spread" => Kernel::Spread,
+        _ if !FULL => Kernel::Beyond,
         "median" => Kernel::Reduce(Reducer::Median),
         "mode" => Kernel::Reduce(Reducer::Mode),
         "stddev" => Kernel::Reduce(Reducer::Stddev),
@@ -85,7 +91,7 @@ fn kernel(call: &Call, interval: Option<Interval>, per: &[usize]) -> Kernel {
         "cumulative_sum" => Kernel::Transform(Transformer::CumulativeSum),
         "moving_average" => Kernel::Transform(Transformer::MovingAverage(count(1))),
         "elapsed" => Kernel::Transform(Transformer::Elapsed { unit: unit(1) }),
-        "integral" => Kernel::Transform(Transformer::Integral { unit: unit(NANOS_PER_SEC), bucket: None }),
+        "integral" => Kernel::Transform(Transformer::Integral { unit: unit(NANOS_PER_SEC), bucket: None, start: 0 }),
         "holt_winters" | "holt_winters_with_fit" => Kernel::Transform(Transformer::HoltWinters(HoltWinters {
             count: count(1),
             season: count(2),
@@ -134,21 +140,29 @@ struct Branch {
 }
 
 impl Compiler<'_> {
-    /// `None` when none of the calls has an argument that exists.
-    pub(super) fn aggregated(&self) -> Result<Option<Node>, StatementError> {
+    /// `None` when none of the calls has an argument that exists. Also says whether pages of rows are cut already.
+    pub(super) fn aggregated(&self) -> Result<(Option<Node>, bool), StatementError> {
         let mut calls: Vec<&Call> = Vec::new();
         for field in &self.fields {
             find_calls(&field.expr, &mut calls);
         }
         let lone = calls.len() == 1 && calls.iter().all(|call| is_selector(&call.name));
         let carried = if lone { self.carried() } else { Vec::new() };
+        // A value that is skipped is not there to be repeated.
+        let repeats = !carried.is_empty() && self.fill == Fill::Previous;
+        let apart = if calls.len() > 1 { self.paged_apart(&calls) } else { repeats };
         // Columns of the answer so far: of each call, where its value is, and of what type.
         let mut places: Vec<Option<(usize, FieldType)>> = vec![None; calls.len()];
         let mut branches = Vec::new();
         let mut width = 0;
-        let folded: Vec<usize> = (0..calls.len())
-            .filter(|at| matches!(kernel(calls[*at], self.interval, &[]), Kernel::Fold(_) | Kernel::Spread))
-            .collect();
+        let alike = |call: &Call| match kernel(call, self.interval, &[]) {
+            Kernel::Fold(Function::First | Function::Last) => !self.on_edge(),
+            Kernel::Fold(_) | Kernel::Spread => true,
+            Kernel::Reduce(_) | Kernel::Transform(_) | Kernel::Beyond => false,
+        };
+        // Rows of each call are counted apart, so each has its own branch.
+        let split = apart && self.fill == Fill::None;
+        let folded: Vec<usize> = (0..calls.len()).filter(|at| !split && alike(calls[*at])).collect();
         let chosen: Vec<&Call> = folded.iter().map(|at| calls[*at]).collect();
         if let Some((node, results)) = self.fold(&chosen, &carried, self.bounds, lone)? {
             for (at, result) in folded.iter().zip(&results) {
@@ -158,42 +172,125 @@ impl Compiler<'_> {
                 }
             }
             width += carried.len();
-            branches.push(node);
+            branches.push(if apart { self.page_of_rows(node) } else { node });
         }
         for (at, call) in calls.iter().enumerate().filter(|(at, _)| !folded.contains(at)) {
             if let Some(branch) = self.branch(call, &carried, self.bounds, lone)? {
                 places[at] = Some((width, branch.result));
                 width += 1 + carried.len();
-                branches.push(branch.node);
+                branches.push(if apart { self.page_of_rows(branch.node) } else { branch.node });
             }
         }
         let several = branches.len() > 1;
         let Some(mut node) = (if several { Some(Node::Join(branches)) } else { branches.pop() }) else {
-            return Ok(None);
+            return Ok((None, apart));
         };
         let numbers = matches!(self.fill, Fill::Integer(_) | Fill::Float(_));
-        if (several || self.interval.is_none()) && (numbers || self.fill == Fill::Previous) {
+        let beside = !carried.is_empty();
+        if (several || self.interval.is_none() || beside) && (numbers || self.fill == Fill::Previous) {
             let mut columns = vec![if numbers { FillWith::Null } else { FillWith::Previous }; width];
+            for (column, leaf) in columns.iter_mut().skip(1).zip(&carried) {
+                *column = self.fill_beside(leaf);
+            }
             for (column, result) in places.iter().flatten().filter(|_| numbers) {
                 columns[*column] = self.fill_number(*result).map_or(FillWith::Null, FillWith::Value);
             }
             node = self.filled(node, columns, self.bounds, false)?;
         }
-        Ok(Some(self.map(node, &|leaf| match leaf {
+        let rows = self.map(node, &|leaf| match leaf {
             Expr::Call(call) => match calls.iter().position(|known| *known == call).and_then(|at| places[at]) {
                 Some((column, _)) => Some(plan::Expr::Column(column)),
-                None => self.fill_number(FieldType::Float).map(plan::Expr::Literal),
+                // Of what does not exist; InfluxDB knows the type of some functions all the same.
+                None => result_of_nothing(&call.name).and_then(|kind| self.fill_number(kind)).map(plan::Expr::Literal),
             },
             Expr::Variable { .. } => {
                 let at = carried.iter().position(|known| known == leaf)?;
                 Some(plan::Expr::Column(1 + at))
             }
             _ => None,
-        })))
+        });
+        Ok((Some(rows), apart))
+    }
+
+    /// How the rows of several groups follow each other for a query around this one.
+    pub(super) fn ties_of_calls(&self) -> Ties {
+        let mut calls: Vec<&Call> = Vec::new();
+        for field in &self.fields {
+            find_calls(&field.expr, &mut calls);
+        }
+        match calls.as_slice() {
+            // A selector tells a series at a time.
+            [call] if self.interval.is_none() && is_selector(&call.name) => Ties::Apart,
+            // A transformation tells rows as they come.
+            [call] if self.interval.is_none() && matches!(kernel(call, None, &[]), Kernel::Transform(_)) => {
+                Ties::Heap { texts: Vec::new() }
+            }
+            _ => Ties::InOrder,
+        }
+    }
+
+    /// Whether LIMIT and OFFSET count the rows of each call by themselves to another end: where calls do not have the
+    /// same rows.
+    fn paged_apart(&self, calls: &[&Call]) -> bool {
+        let Select { limit, offset, .. } = *self.select;
+        let own_rows = |call: &&Call| match kernel(call, self.interval, &[]) {
+            Kernel::Transform(_) => true,
+            Kernel::Reduce(reducer) => {
+                matches!(reducer, Reducer::Distinct | Reducer::Extreme { .. } | Reducer::Sample(_))
+            }
+            Kernel::Fold(_) | Kernel::Spread | Kernel::Beyond => false,
+        };
+        (limit > 0 || offset > 0) && (self.interval.is_some() && self.fill == Fill::None || calls.iter().any(own_rows))
+    }
+
+    /// `first` and `last` without buckets look at two points of a series of the answer: those that come first when its
+    /// rows are merged. It matters where several are of one time.
+    fn on_edge(&self) -> bool {
+        self.interval.is_none() && self.schema.subqueries.is_empty()
+    }
+
+    /// Such a `first` or `last`.
+    fn edge(
+        &self,
+        call: &Call,
+        function: Function,
+        carried: &[Expr],
+        bounds: Bounds,
+        lone: bool,
+    ) -> Result<Option<Branch>, StatementError> {
+        if !self.exists(call) {
+            return Ok(None);
+        }
+        let Some(input) = self.input(&self.reads(&[call], carried), bounds)? else { return Ok(None) };
+        let Some((argument, result)) = self.argument(call, &input.columns) else { return Ok(None) };
+        let one = |input: Node, argument: usize, carried: Vec<(usize, String)>, time, descending| {
+            let output = call.name.clone();
+            let calls = vec![plan::Call { function, argument, output, carried }];
+            let (by, bucket) = (GroupBy::Each, plan::Bucket::Whole);
+            Node::Aggregate(Box::new(plan::Aggregate { input, by, bucket, calls, time, descending }))
+        };
+        let columns = self.carried_columns(carried, &input.columns);
+        // Columns of the aggregate: the value, then those carried.
+        let again = columns.iter().enumerate().map(|(at, (_, name))| (at + 1, name.clone())).collect();
+        let ties = match self.ties(&input, carried) {
+            Ties::Heap { texts } => Ties::Heap {
+                texts: texts
+                    .iter()
+                    .filter_map(|text| Some(1 + columns.iter().position(|(at, _)| at == text)?))
+                    .collect(),
+            },
+            ties => ties,
+        };
+        let each = one(input.node(), argument, columns, ReportedTime::Selected, function == Function::Last);
+        let grouped = Node::Group(Box::new(plan::Group { input: each, by: self.by(), ties }));
+        let two = first_rows(grouped, 2);
+        let time = if lone { ReportedTime::Selected } else { ReportedTime::Fixed(self.bounds.min.unwrap_or(0)) };
+        let node = one(two, 0, again, time, self.descending);
+        Ok(Some(Branch { node, result }))
     }
 
     /// What stands beside a lone selector.
-    fn carried(&self) -> Vec<Expr> {
+    pub(super) fn carried(&self) -> Vec<Expr> {
         let mut carried = Vec::new();
         for field in &self.fields {
             plain_names(&field.expr, &mut |leaf| {
@@ -247,7 +344,8 @@ impl Compiler<'_> {
         if existing.is_empty() {
             return Ok(None);
         }
-        let Some((columns, input)) = self.input(&self.reads(&existing, carried), bounds)? else { return Ok(None) };
+        let Some(input) = self.input(&self.reads(&existing, carried), bounds)? else { return Ok(None) };
+        let (columns, input) = (input.columns.clone(), input.node());
         let mut list: Vec<plan::Call> = Vec::new();
         let mut add = |function: Function, argument: usize| {
             let known = |call: &plan::Call| call.function == function && call.argument == argument;
@@ -307,7 +405,7 @@ impl Compiler<'_> {
         if !plain {
             node = Node::Map(Box::new(plan::Map { input: node, columns: outputs, drop_empty: false }));
         }
-        fills.extend(carried.iter().map(|_| self.fill_beside()));
+        fills.extend(carried.iter().map(|leaf| self.fill_beside(leaf)));
         node = self.fill_rows(node, fills, bounds)?;
         Ok(Some((node, results)))
     }
@@ -329,10 +427,15 @@ impl Compiler<'_> {
         lone: bool,
     ) -> Result<Option<Branch>, StatementError> {
         match kernel(call, self.interval, &[]) {
+            Kernel::Fold(function @ (Function::First | Function::Last)) if self.on_edge() => {
+                self.edge(call, function, carried, bounds, lone)
+            }
             Kernel::Fold(_) | Kernel::Spread => {
                 let found = self.fold(&[call], carried, bounds, lone)?;
                 Ok(found.and_then(|(node, results)| Some(Branch { node, result: results.first().copied()?? })))
             }
+            Kernel::Beyond => Err(QueryError::Beyond.into()),
+            _ if !FULL => Err(QueryError::Beyond.into()),
             Kernel::Reduce(_) => self.reduce(call, carried, bounds, lone),
             Kernel::Transform(transformer) => self.transform(call, transformer, bounds),
         }
@@ -348,7 +451,8 @@ impl Compiler<'_> {
         if !self.exists(call) {
             return Ok(None);
         }
-        let Some((columns, input)) = self.input(&self.reads(&[call], carried), bounds)? else { return Ok(None) };
+        let Some(input) = self.input(&self.reads(&[call], carried), bounds)? else { return Ok(None) };
+        let columns = input.columns.clone();
         let Some((argument, field_type)) = self.argument(call, &columns) else { return Ok(None) };
         let mut per = Vec::new();
         for argument in call.args.iter().skip(1) {
@@ -369,6 +473,13 @@ impl Compiler<'_> {
         let result = result(call, field_type).map_err(|function| StatementError::Argument { function, field_type })?;
         let own_time = matches!(reducer, Reducer::Extreme { .. } | Reducer::Sample(_));
         let filled = !own_time && reducer != Reducer::Distinct;
+        let mut points = self.grouped(input, carried);
+        let Select { limit, offset, .. } = *self.select;
+        let scanned = self.schema.subqueries.is_empty();
+        if matches!(reducer, Reducer::Extreme { .. }) && call.args.len() == 2 && scanned && (limit > 0 || offset > 0) {
+            // InfluxDB applies them to what `top` chooses from, too, and lets one row more pass.
+            points = first_rows(points, limit.saturating_add(offset).saturating_add(1));
+        }
         let time = match self.interval {
             _ if own_time => ReportedTime::Selected,
             Some(_) => ReportedTime::BucketStart,
@@ -376,7 +487,7 @@ impl Compiler<'_> {
             None => ReportedTime::Fixed(self.bounds.min.unwrap_or(0)),
         };
         let mut node = Node::Reduce(Box::new(plan::Reduce {
-            input: self.grouped(input),
+            input: points,
             bucket: self.bucket(bounds)?,
             reducer,
             argument,
@@ -386,7 +497,7 @@ impl Compiler<'_> {
         }));
         if filled {
             let mut fills = vec![self.fill_of(call, result)];
-            fills.extend(carried.iter().map(|_| self.fill_beside()));
+            fills.extend(carried.iter().map(|leaf| self.fill_beside(leaf)));
             node = self.fill_rows(node, fills, bounds)?;
         }
         Ok(Some(Branch { node, result }))
@@ -407,13 +518,17 @@ impl Compiler<'_> {
             }
             _ if !self.exists(call) => return Ok(None),
             _ => {
-                let Some((columns, input)) = self.input(&self.reads(&[call], &[]), bounds)? else { return Ok(None) };
-                let Some((argument, field_type)) = self.argument(call, &columns) else { return Ok(None) };
-                (self.grouped(input), argument, field_type)
+                let Some(input) = self.input(&self.reads(&[call], &[]), bounds)? else { return Ok(None) };
+                let Some((argument, field_type)) = self.argument(call, &input.columns) else { return Ok(None) };
+                (self.grouped(input, &[]), argument, field_type)
             }
         };
-        if let (Transformer::Integral { bucket, .. }, Some(_)) = (&mut transformer, self.interval) {
-            *bucket = Some(self.bucket(bounds)?);
+        if let Transformer::Integral { bucket, start, .. } = &mut transformer {
+            // Of floats InfluxDB names no time.
+            *start = if field_type == FieldType::Float { 0 } else { bounds.min.unwrap_or(0) };
+            if self.interval.is_some() {
+                *bucket = Some(self.bucket(bounds)?);
+            }
         }
         let result = transformer
             .result(field_type)
@@ -446,8 +561,36 @@ impl Compiler<'_> {
     }
 
     /// How a column beside a selector is filled.
-    fn fill_beside(&self) -> FillWith {
-        if self.fill == Fill::Previous { FillWith::Previous } else { FillWith::Null }
+    fn fill_beside(&self, leaf: &Expr) -> FillWith {
+        match (self.fill, leaf) {
+            (Fill::Previous, _) => FillWith::Previous,
+            (Fill::Integer(_) | Fill::Float(_), Expr::Variable { name, cast }) => match self.schema.kind(name, *cast) {
+                Kind::Field(number) if number.is_number() => {
+                    self.fill_number(number).map_or(FillWith::Null, FillWith::Value)
+                }
+                // The number stands in for a text only in the answer: see `stand_ins`.
+                _ => FillWith::Null,
+            },
+            _ => FillWith::Null,
+        }
+    }
+
+    /// What stands in the answer for values that a column lacks: the number of `fill` beside a selector, whatever the
+    /// column's type.
+    pub(super) fn stand_ins(&self) -> Vec<Option<Scalar>> {
+        let number = match self.fill {
+            Fill::Integer(number) => Scalar::Integer(number),
+            Fill::Float(number) => Scalar::Float(number),
+            _ => return Vec::new(),
+        };
+        let stands_in = |field: &Field| match &field.expr {
+            Expr::Variable { name, cast } => match self.schema.kind(name, *cast) {
+                Kind::Field(own) if own.is_number() => None,
+                _ => Some(number.clone()),
+            },
+            _ => None,
+        };
+        self.fields.iter().map(stands_in).collect()
     }
 
     /// The rows of an aggregate's buckets that it has no points in.
@@ -475,6 +618,30 @@ impl Compiler<'_> {
             empty_groups: false,
         })))
     }
+}
+
+/// The type of a function whatever it is of.
+fn result_of_nothing(function: &str) -> Option<FieldType> {
+    match function {
+        "count" | "elapsed" => Some(FieldType::Integer),
+        "mean"
+        | "median"
+        | "integral"
+        | "stddev"
+        | "derivative"
+        | "non_negative_derivative"
+        | "moving_average"
+        | "holt_winters"
+        | "holt_winters_with_fit" => Some(FieldType::Float),
+        "relative_strength_index" | "chande_momentum_oscillator" => Some(FieldType::Float),
+        average if average.contains("exponential") || average.contains("kaufmans") => Some(FieldType::Float),
+        _ => None,
+    }
+}
+
+/// The first rows of each group.
+fn first_rows(input: Node, rows: u64) -> Node {
+    Node::Limit(Box::new(plan::Limit { input, rows: Some(rows), skip_rows: 0, groups: None, skip_groups: 0 }))
 }
 
 /// The name that a call is of: its first argument, or that of the `distinct` in it.

@@ -4,7 +4,10 @@ use super::super::ast::write_duration;
 use super::super::ast::{Call, Expr, Fill, Select};
 use super::super::error::StatementError;
 use super::time::is_time;
+use crate::exec::QueryError;
+use crate::extent::FULL;
 use crate::plan::Mathematics;
+use std::fmt;
 
 /// What the list is made of, before the data is known.
 #[derive(Debug, Default)]
@@ -38,8 +41,13 @@ struct Place {
 
 type Result<T> = std::result::Result<T, StatementError>;
 
-fn refuse<T>(text: String) -> Result<T> {
-    Err(StatementError::Words(text))
+fn refuse<T>(text: fmt::Arguments<'_>) -> Result<T> {
+    if FULL { Err(StatementError::Words(text.to_string())) } else { beyond() }
+}
+
+/// What only the full engine has.
+fn beyond<T>() -> Result<T> {
+    Err(QueryError::Beyond.into())
 }
 
 /// `interval`: there are buckets; `inherited`: only by the query around this one.
@@ -55,12 +63,12 @@ pub(super) fn check(select: &Select, interval: bool, inherited: bool) -> Result<
         let place = Place { interval, inherited, wildcard: true, limit: select.limit, into: select.target.is_some() };
         check_expr(&field.expr, place, &mut shape)?;
     }
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     if fields == 0 {
         return fixed("at least 1 non-time field must be queried");
     }
     if let Some(name) = shape.extreme.as_ref().filter(|_| shape.calls > 1) {
-        return refuse(format!("selector function {name}() cannot be combined with other functions"));
+        return refuse(format_args!("selector function {name}() cannot be combined with other functions"));
     }
     if shape.calls == 0 {
         match select.fill {
@@ -83,13 +91,14 @@ pub(super) fn check(select: &Select, interval: bool, inherited: bool) -> Result<
 }
 
 fn check_expr(expr: &Expr, place: Place, shape: &mut Shape) -> Result<()> {
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     match expr {
         Expr::Variable { .. } => shape.plain = true,
         Expr::Wildcard(_) if !place.wildcard => return fixed("unable to use wildcard in a binary expression"),
         Expr::Regex(_) if !place.wildcard => return fixed("unable to use regex in a binary expression"),
         Expr::Wildcard(_) | Expr::Regex(_) => shape.plain = true,
         Expr::Paren(inner) => check_expr(inner, place, shape)?,
+        Expr::Distinct(_) if !FULL => return beyond(),
         Expr::Distinct(_) => {
             shape.calls += 1;
             shape.distinct = true;
@@ -116,7 +125,7 @@ pub(super) fn is_constant(expr: &Expr) -> bool {
         Expr::Paren(inner) => is_constant(inner),
         Expr::Chain(chain) => is_constant(&chain.first) && chain.rest.iter().all(|(_, right)| is_constant(right)),
         Expr::Call(call) => {
-            Mathematics::from_name(&call.name).is_some_and(|function| function.arguments() == call.args.len())
+            FULL && Mathematics::from_name(&call.name).is_some_and(|function| function.arguments() == call.args.len())
                 && call.args.iter().all(is_constant)
         }
         Expr::String(_)
@@ -155,11 +164,11 @@ fn count(call: &Call, least: usize, most: Option<usize>) -> Result<()> {
         Some(most) if most == least && got != least => {
             Err(StatementError::ArgumentCount { function: name.clone(), expected: least, got })
         }
-        Some(most) if got < least || got > most => refuse(format!(
+        Some(most) if got < least || got > most => refuse(format_args!(
             "invalid number of arguments for {name}, expected at least {least} but no more than {most}, got {got}"
         )),
         None if got < least => {
-            refuse(format!("invalid number of arguments for {name}, expected at least {least}, got {got}"))
+            refuse(format_args!("invalid number of arguments for {name}, expected at least {least}, got {got}"))
         }
         _ => Ok(()),
     }
@@ -168,6 +177,9 @@ fn count(call: &Call, least: usize, most: Option<usize>) -> Result<()> {
 fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
     let name = call.name.as_str();
     if let Some(function) = Mathematics::from_name(name) {
+        if !FULL {
+            return beyond();
+        }
         count(call, function.arguments(), Some(function.arguments()))?;
         for argument in call.args.iter().filter(|argument| !is_literal(argument)) {
             check_expr(argument, place, shape)?;
@@ -182,37 +194,42 @@ fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
         Some(Expr::Duration(unit)) => {
             let mut text = String::new();
             write_duration(*unit, &mut text);
-            refuse(format!("duration argument must be positive, got {text}"))
+            refuse(format_args!("duration argument must be positive, got {text}"))
         }
-        Some(other) => refuse(refused(other)),
+        Some(other) => refuse(format_args!("{}", refused(other))),
     };
     match name {
         "max" | "min" | "first" | "last" => {
             count(call, 1, Some(1))?;
             check_symbol(call, place, shape)
         }
+        "median" | "mode" | "stddev" if !FULL => beyond(),
         "count" | "sum" | "mean" | "median" | "mode" | "stddev" | "spread" => {
             shape.aggregates = true;
             count(call, 1, Some(1))?;
             match argument(0) {
+                Some(Expr::Call(_) | Expr::Distinct(_)) if !FULL => beyond(),
                 Some(Expr::Call(inner)) if name == "count" && inner.name == "distinct" => check_distinct(inner),
                 Some(Expr::Distinct(_)) if name == "count" => Ok(()),
                 _ => check_symbol(call, place, shape),
             }
         }
+        _ if !FULL => beyond(),
         "percentile" => {
             count(call, 2, Some(2))?;
             match argument(1) {
                 Some(Expr::Integer(_) | Expr::Float(_)) => check_symbol(call, place, shape),
-                _ => refuse("expected float argument in percentile()".to_owned()),
+                _ => refuse(format_args!("expected float argument in percentile()")),
             }
         }
         "sample" => {
             count(call, 2, Some(2))?;
             match argument(1) {
                 Some(Expr::Integer(window)) if *window > 0 => check_symbol(call, place, shape),
-                Some(Expr::Integer(window)) => refuse(format!("sample window must be greater than 1, got {window}")),
-                _ => refuse("expected integer argument in sample()".to_owned()),
+                Some(Expr::Integer(window)) => {
+                    refuse(format_args!("sample window must be greater than 1, got {window}"))
+                }
+                _ => refuse(format_args!("expected integer argument in sample()")),
             }
         }
         "distinct" => {
@@ -241,9 +258,9 @@ fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
             match argument(1) {
                 Some(Expr::Integer(window)) if *window > 1 => check_transformed(call, place, shape),
                 Some(Expr::Integer(window)) => {
-                    refuse(format!("moving_average window must be greater than 1, got {window}"))
+                    refuse(format_args!("moving_average window must be greater than 1, got {window}"))
                 }
-                other => refuse(format!(
+                other => refuse(format_args!(
                     "second argument for moving_average must be an integer, got {}",
                     other.map_or("", go_type)
                 )),
@@ -265,22 +282,22 @@ fn check_call(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
             match argument(1) {
                 Some(Expr::Integer(rows)) if *rows > 0 => {}
                 Some(Expr::Integer(rows)) => {
-                    return refuse(format!("second arg to {name} must be greater than 0, got {rows}"));
+                    return refuse(format_args!("second arg to {name} must be greater than 0, got {rows}"));
                 }
-                _ => return refuse(format!("expected integer argument as second arg in {name}")),
+                _ => return refuse(format_args!("expected integer argument as second arg in {name}")),
             }
             match argument(2) {
                 Some(Expr::Integer(season)) if *season >= 0 => {}
                 Some(Expr::Integer(season)) => {
-                    return refuse(format!("third arg to {name} cannot be negative, got {season}"));
+                    return refuse(format_args!("third arg to {name} cannot be negative, got {season}"));
                 }
-                _ => return refuse(format!("expected integer argument as third arg in {name}")),
+                _ => return refuse(format_args!("expected integer argument as third arg in {name}")),
             }
             match argument(0) {
                 Some(Expr::Call(_)) => check_transformed(call, place, shape),
                 _ => {
                     shape.aggregates = true;
-                    refuse(format!("must use aggregate function with {name}"))
+                    refuse(format_args!("must use aggregate function with {name}"))
                 }
             }
         }
@@ -322,18 +339,18 @@ fn check_transformed(call: &Call, place: Place, shape: &mut Shape) -> Result<()>
     shape.aggregates = true;
     let name = &call.name;
     match call.args.first() {
-        Some(Expr::Call(_)) if !place.interval => refuse(format!("{name} aggregate requires a GROUP BY interval")),
+        Some(Expr::Call(_)) if !place.interval => refuse(format_args!("{name} aggregate requires a GROUP BY interval")),
         Some(Expr::Call(inner)) if inner.name == "distinct" => check_distinct(inner),
         Some(Expr::Call(inner)) => {
             check_call(inner, place, shape)?;
             match Mathematics::from_name(&inner.name) {
-                Some(_) => refuse(format!("unsupported call: {}", inner.name)),
+                Some(_) => refuse(format_args!("unsupported call: {}", inner.name)),
                 None => Ok(()),
             }
         }
         Some(Expr::Distinct(_)) if place.interval => Ok(()),
         _ if place.interval && !place.inherited => {
-            refuse(format!("aggregate function required inside the call to {name}"))
+            refuse(format_args!("aggregate function required inside the call to {name}"))
         }
         _ => check_symbol(call, place, shape),
     }
@@ -341,41 +358,41 @@ fn check_transformed(call: &Call, place: Place, shape: &mut Shape) -> Result<()>
 
 fn check_distinct(call: &Call) -> Result<()> {
     match call.args.as_slice() {
-        [] => refuse("distinct function requires at least one argument".to_owned()),
+        [] => refuse(format_args!("distinct function requires at least one argument")),
         [Expr::Variable { .. }] => Ok(()),
         [_] => Err(StatementError::ArgumentField("distinct".to_owned())),
-        _ => refuse("distinct function can only have one argument".to_owned()),
+        _ => refuse(format_args!("distinct function can only have one argument")),
     }
 }
 
 fn check_extreme(call: &Call, place: Place, shape: &mut Shape) -> Result<()> {
     let name = &call.name;
     if let Some(before) = &shape.extreme {
-        return refuse(format!("selector function {before}() cannot be combined with other functions"));
+        return refuse(format_args!("selector function {before}() cannot be combined with other functions"));
     }
     count(call, 2, None)?;
     let Some((last, named)) = call.args.split_last() else { return Ok(()) };
     match last {
         Expr::Integer(limit) if *limit <= 0 => {
-            return refuse(format!("limit ({limit}) in {name} function must be at least 1"));
+            return refuse(format_args!("limit ({limit}) in {name} function must be at least 1"));
         }
         Expr::Integer(limit) if place.limit > 0 && limit.unsigned_abs() > place.limit => {
-            return refuse(format!(
+            return refuse(format_args!(
                 "limit ({limit}) in {name} function can not be larger than the LIMIT ({}) in the select statement",
                 place.limit
             ));
         }
         Expr::Integer(_) => {}
-        other => return refuse(format!("expected integer as last argument in {name}(), found {other}")),
+        other => return refuse(format_args!("expected integer as last argument in {name}(), found {other}")),
     }
     for (at, argument) in named.iter().enumerate() {
         match argument {
             Expr::Variable { .. } if at == 0 => {}
             Expr::Variable { .. } => shape.plain |= !place.into,
             other if at == 0 => {
-                return refuse(format!("expected first argument to be a field in {name}(), found {other}"));
+                return refuse(format_args!("expected first argument to be a field in {name}(), found {other}"));
             }
-            other => return refuse(format!("only fields or tags are allowed in {name}(), found {other}")),
+            other => return refuse(format_args!("only fields or tags are allowed in {name}(), found {other}")),
         }
     }
     shape.extreme = Some(name.clone());
@@ -389,17 +406,17 @@ fn check_analysis(call: &Call) -> Result<()> {
     count(call, 2, Some(if kaufman { 3 } else { 4 }))?;
     match call.args.get(1) {
         Some(Expr::Integer(period)) if *period >= 1 => {}
-        Some(Expr::Integer(_)) => return refuse(format!("{name} period must be greater than or equal to 1")),
-        _ => return refuse(format!("{name} period must be an integer")),
+        Some(Expr::Integer(_)) => return refuse(format_args!("{name} period must be greater than or equal to 1")),
+        _ => return refuse(format_args!("{name} period must be an integer")),
     }
     let least = i64::from(name == "triple_exponential_derivative");
     match call.args.get(2) {
         None => return Ok(()),
         Some(Expr::Integer(hold)) if *hold >= least || *hold == -1 => {}
         Some(Expr::Integer(_)) => {
-            return refuse(format!("{name} hold period must be greater than or equal to {least}"));
+            return refuse(format_args!("{name} hold period must be greater than or equal to {least}"));
         }
-        _ => return refuse(format!("{name} hold period must be an integer")),
+        _ => return refuse(format_args!("{name} hold period must be an integer")),
     }
     let oscillator = name == "chande_momentum_oscillator";
     match call.args.get(3) {
@@ -407,11 +424,11 @@ fn check_analysis(call: &Call) -> Result<()> {
         Some(Expr::String(warmup)) => match warmup.as_str() {
             "exponential" | "simple" => Ok(()),
             "none" if oscillator => Ok(()),
-            _ => refuse(format!(
+            _ => refuse(format_args!(
                 "{name} warmup type must be one of: {}'exponential' 'simple'",
                 if oscillator { "'none' " } else { "" }
             )),
         },
-        Some(_) => refuse(format!("{name} warmup type must be a string")),
+        Some(_) => refuse(format_args!("{name} warmup type must be a string")),
     }
 }

@@ -3,13 +3,15 @@
 use super::super::ast::{self, BinaryOp as Op, Cast, Chain, Expr};
 use super::super::error::StatementError;
 use super::schema::{Kind, Schema};
+use super::shown;
 use super::time::is_time;
+use crate::extent::FULL;
 use crate::pattern::Regex;
 use crate::plan::{self, BinaryOp, Mathematics, Scalar, ScanField};
 use crate::value::FieldType;
 
 /// The columns of a scan: fields, then tags.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     pub(super) fields: Vec<ScanField>,
     pub(super) tags: Vec<String>,
@@ -70,7 +72,7 @@ impl Columns {
 }
 
 pub(in crate::dialect::influx) fn regex(pattern: &ast::Regex) -> Result<Regex, StatementError> {
-    Regex::new(&pattern.source).map_err(|_| StatementError::Fixed("error parsing regexp"))
+    Regex::new(&pattern.source).map_err(|_| StatementError::fixed("error parsing regexp"))
 }
 
 /// An expression whose value is absent in every row.
@@ -93,10 +95,12 @@ fn literal(expr: &Expr) -> Option<Scalar> {
 /// A value of SELECT. `leaf` knows names and calls; what it does not know is absent.
 pub(super) fn value(expr: &Expr, leaf: &dyn Fn(&Expr) -> Option<plan::Expr>) -> plan::Expr {
     match expr {
-        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => plan::Expr::Mathematics {
-            function,
-            arguments: call.args.iter().map(|argument| value(argument, leaf)).collect(),
-        },
+        Expr::Call(call) if FULL && let Some(function) = Mathematics::from_name(&call.name) => {
+            plan::Expr::Mathematics {
+                function,
+                arguments: call.args.iter().map(|argument| value(argument, leaf)).collect(),
+            }
+        }
         Expr::Paren(inner) => value(inner, leaf),
         Expr::Chain(chain) => chain.rest.iter().fold(value(&chain.first, leaf), |left, (op, right)| {
             match arithmetic(*op, BinaryOp::Div) {
@@ -130,13 +134,15 @@ fn truth(value: bool) -> plan::Expr {
     plan::Expr::Literal(Scalar::Boolean(value))
 }
 
-/// A condition, without time, over the columns of a scan.
+/// A condition, without time, over the columns of a scan. `inner`: over rows of a subquery, where InfluxDB knows no
+/// mathematics; whether the subquery has a column or a tag of some name. What it has not is an empty text.
 pub(super) fn predicate(
     condition: &Expr,
     schema: &Schema<'_>,
     columns: &Columns,
+    inner: Option<&dyn Fn(&str) -> bool>,
 ) -> Result<plan::Expr, StatementError> {
-    let operand = operand(condition, schema, columns)?;
+    let operand = operand(condition, Names { schema, columns, inner })?;
     Ok(match operand.kind {
         OperandKind::Typed(FieldType::Boolean) => operand.expr,
         // A number that is computed passes in InfluxDB, whatever it is.
@@ -168,21 +174,36 @@ impl OperandKind {
     }
 }
 
-fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operand, StatementError> {
+/// What the names of a condition mean.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    schema: &'a Schema<'a>,
+    columns: &'a Columns,
+    inner: Option<&'a dyn Fn(&str) -> bool>,
+}
+
+fn operand(expr: &Expr, names: Names<'_>) -> Result<Operand, StatementError> {
+    let Names { schema, columns, inner } = names;
     match expr {
-        Expr::Paren(inner) => operand(inner, schema, columns),
+        Expr::Paren(within) => operand(within, names),
+        Expr::Variable { name, .. } if inner.is_some_and(|has| !has(name)) => {
+            let expr = plan::Expr::Literal(Scalar::String(String::new()));
+            Ok(Operand { expr, kind: OperandKind::Tag })
+        }
         Expr::Variable { name, cast } => {
             let column = columns.column(name, *cast, schema).map_or_else(absent, plan::Expr::Column);
             Ok(match schema.kind(name, *cast) {
                 Kind::Field(field_type) => Operand { expr: column, kind: OperandKind::Typed(field_type) },
+                // What a subquery selects may be absent.
+                Kind::Tag if inner.is_some() => Operand { expr: column, kind: OperandKind::Tag },
                 Kind::Tag | Kind::Unknown => Operand {
                     expr: plan::Expr::OrElse { value: Box::new(column), other: Scalar::String(String::new()) },
                     kind: OperandKind::Tag,
                 },
             })
         }
-        Expr::Chain(chain) => chain_operand(chain, schema, columns),
-        Expr::Call(call) if let Some(function) = Mathematics::from_name(&call.name) => {
+        Expr::Chain(chain) => chain_operand(chain, names),
+        Expr::Call(call) if FULL && let Some(function) = Mathematics::from_name(&call.name) => {
             let (name, expected, got) = (call.name.clone(), function.arguments(), call.args.len());
             if expected != got {
                 return Err(StatementError::ArgumentCount { function: name, expected, got });
@@ -190,7 +211,7 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
             let mut arguments = Vec::with_capacity(got);
             let mut kind = FieldType::Float;
             for argument in &call.args {
-                let argument = operand(argument, schema, columns)?;
+                let argument = operand(argument, names)?;
                 if function.keeps_type()
                     && let OperandKind::Typed(own) = argument.kind
                     && own.is_number()
@@ -199,12 +220,13 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
                 }
                 arguments.push(argument.expr);
             }
-            Ok(Operand { expr: plan::Expr::Mathematics { function, arguments }, kind: OperandKind::Typed(kind) })
+            let expr = if inner.is_some() { absent() } else { plan::Expr::Mathematics { function, arguments } };
+            Ok(Operand { expr, kind: OperandKind::Typed(kind) })
         }
         Expr::Call(call) if call.name == "now" => {
             Ok(Operand { expr: absent(), kind: OperandKind::Typed(FieldType::Boolean) })
         }
-        Expr::Call(_) => Err(StatementError::CallInCondition(expr.to_string())),
+        Expr::Call(_) => Err(StatementError::CallInCondition(shown(expr))),
         other => {
             let scalar = literal(other).unwrap_or(Scalar::Boolean(false));
             let kind = OperandKind::Typed(scalar.field_type());
@@ -213,29 +235,73 @@ fn operand(expr: &Expr, schema: &Schema<'_>, columns: &Columns) -> Result<Operan
     }
 }
 
-fn chain_operand(chain: &Chain, schema: &Schema<'_>, columns: &Columns) -> Result<Operand, StatementError> {
-    let mut left = operand(&chain.first, schema, columns)?;
+fn chain_operand(chain: &Chain, names: Names<'_>) -> Result<Operand, StatementError> {
+    let mut left = operand(&chain.first, names)?;
     for (op, right) in &chain.rest {
         left = match (op, right) {
             (Op::Match | Op::NotMatch, Expr::Regex(pattern)) => Operand {
                 expr: matches(left, regex(pattern)?, *op == Op::NotMatch),
                 kind: OperandKind::Typed(FieldType::Boolean),
             },
-            _ => combine(left, *op, operand(right, schema, columns)?),
+            _ => {
+                let mut right = operand(right, names)?;
+                if names.inner.is_none() {
+                    (left, right) = beside_field(left, right);
+                }
+                let tags = left.kind == OperandKind::Tag && right.kind == OperandKind::Tag;
+                match op {
+                    Op::Equal | Op::NotEqual if tags && names.inner.is_none() => {
+                        same_tags(left, right, *op == Op::NotEqual)
+                    }
+                    _ => combine(left, *op, right, names.inner.is_some()),
+                }
+            }
         };
     }
     Ok(left)
+}
+
+/// A tag beside a field is absent where a series lacks it, not empty.
+fn beside_field(left: Operand, right: Operand) -> (Operand, Operand) {
+    let field = |side: &Operand| {
+        side.kind == OperandKind::Typed(FieldType::String) && !matches!(side.expr, plan::Expr::Literal(_))
+    };
+    let bare = |side: Operand| match side {
+        Operand { expr: plan::Expr::OrElse { value, .. }, kind: OperandKind::Tag } => {
+            Operand { expr: *value, kind: OperandKind::Tag }
+        }
+        side => side,
+    };
+    match (field(&left), field(&right)) {
+        (true, false) => (left, bare(right)),
+        (false, true) => (bare(left), right),
+        _ => (left, right),
+    }
+}
+
+/// Two tags of a series: equal only if it has them.
+fn same_tags(left: Operand, right: Operand, negated: bool) -> Operand {
+    let empty = || plan::Expr::Literal(Scalar::String(String::new()));
+    let kind = OperandKind::Typed(FieldType::Boolean);
+    let missing = binary(BinaryOp::Equal, left.expr.clone(), empty());
+    let expr = if negated {
+        binary(BinaryOp::Or, missing, binary(BinaryOp::NotEqual, left.expr, right.expr))
+    } else {
+        let there = binary(BinaryOp::NotEqual, left.expr.clone(), empty());
+        binary(BinaryOp::And, there, binary(BinaryOp::Equal, left.expr, right.expr))
+    };
+    Operand { expr, kind }
 }
 
 fn matches(left: Operand, regex: Regex, negated: bool) -> plan::Expr {
     if !left.kind.is_text() {
         return truth(false);
     }
-    let absent_is_empty = left.kind == OperandKind::Tag;
-    plan::Expr::Matches { text: Box::new(left.expr), regex, negated, absent_is_empty }
+    // A tag that is missing is an empty text by now, unless a subquery has none.
+    plan::Expr::Matches { text: Box::new(left.expr), regex, negated, absent_is_empty: false }
 }
 
-fn combine(left: Operand, op: Op, right: Operand) -> Operand {
+fn combine(left: Operand, op: Op, right: Operand, inner: bool) -> Operand {
     let (one, two) = (left.kind, right.kind);
     if let Some(op) = arithmetic(op, BinaryOp::DivTruncating) {
         let kind = match (one, two) {
@@ -258,8 +324,9 @@ fn combine(left: Operand, op: Op, right: Operand) -> Operand {
     // Only numbers have an order; texts and truths can be equal.
     let comparable = one.is_number() && two.is_number() || fits && (one == two || one.is_text() && two.is_text());
     let (left, right) = (left.expr, right.expr);
-    let (left, right) = (never(op, left, &right), right);
-    let (left, right) = (left.clone(), never(op, right, &left));
+    // A value that a subquery lacks is false beside a boolean.
+    let (left, right) = if inner { (left, right) } else { (never(op, left, &right), right) };
+    let (left, right) = if inner { (left, right) } else { (left.clone(), never(op, right, &left)) };
     Operand {
         expr: if comparable { binary(op, left, right) } else { truth(false) },
         kind: OperandKind::Typed(FieldType::Boolean),

@@ -6,7 +6,9 @@ use super::calls;
 use super::check::is_constant;
 use super::expr::regex;
 use super::schema::{Kind, Schema};
+use super::shown;
 use super::time::is_time;
+use crate::extent::FULL;
 use crate::order::sort_by;
 use crate::plan::Mathematics;
 use crate::sorted::SortedMap;
@@ -39,14 +41,14 @@ pub(super) fn expand(
                 let pattern = regex(pattern)?;
                 fields.extend(all.iter().filter(|(name, _)| pattern.is_match(name)).map(plain));
             }
-            Expr::Distinct(name) => {
+            Expr::Distinct(name) if FULL => {
                 let args = vec![Expr::Variable { name: name.clone(), cast: None }];
                 let expr = Expr::Call(Call { name: "distinct".to_owned(), args });
                 fields.push(Field { expr, alias: field.alias.clone() });
             }
             Expr::Call(call) => {
                 expand_call(field, call, &all, &mut fields)?;
-                if matches!(call.name.as_str(), "top" | "bottom") {
+                if FULL && matches!(call.name.as_str(), "top" | "bottom") {
                     for arg in call.args.iter().skip(1).filter(|arg| matches!(arg, Expr::Variable { .. })) {
                         if select.target.is_some() {
                             tag_columns.push(fields.len());
@@ -102,7 +104,7 @@ fn expand_call(
     for (name, kind) in all {
         let Kind::Field(field_type) = kind else { continue };
         if takes(*field_type) && pattern.as_ref().is_none_or(|pattern| pattern.is_match(name)) {
-            let alias = format!("{}_{name}", field.alias.as_ref().unwrap_or(&call.name));
+            let alias = [field.alias.as_ref().unwrap_or(&call.name), "_", name].concat();
             fields.push(Field { expr: Expr::Call(over(call, name)), alias: Some(alias) });
         }
     }
@@ -221,7 +223,7 @@ fn type_of(expr: &Expr, schema: &Schema<'_>) -> Result<Option<Type>, StatementEr
                 left = match (left, right_type) {
                     (None, other) | (other, None) => other,
                     (Some(one), Some(two)) => {
-                        let so_far = || annotated(chain, at + 1, schema).to_string();
+                        let so_far = || if FULL { shown(&annotated(chain, at + 1, schema)) } else { String::new() };
                         let literals = (at == 0 && is_constant(&chain.first), is_constant(right));
                         Some(result_type(one, *op, two, literals, &so_far)?)
                     }

@@ -5,13 +5,28 @@ use super::super::error::StatementError;
 use super::expr::{Columns, absent, predicate};
 use super::fields::Type;
 use super::{Bounds, Compiler, Outer, Prepared, prepare};
-use crate::plan::{self, Filter, Map, Measurements, Node};
+use crate::extent::FULL;
+use crate::plan::{self, Filter, Map, Measurements, Node, Ties};
 use crate::value::FieldType;
 
+/// Rows, and the columns they have: those of a scan.
+pub(super) struct Input {
+    pub(super) columns: Columns,
+    /// One for each policy and subquery, and how rows of one time follow each other there if that is settled already.
+    pub(super) parts: Vec<(Node, Option<Ties>)>,
+}
+
+impl Input {
+    /// All of them, for who does not ask for the order of rows.
+    pub(super) fn node(self) -> Node {
+        let mut nodes: Vec<Node> = self.parts.into_iter().map(|(node, _)| node).collect();
+        if nodes.len() == 1 { nodes.remove(0) } else { Node::Union(nodes) }
+    }
+}
+
 impl Compiler<'_> {
-    /// The rows that `reads` and the condition need, within `bounds`, and the columns they have: those of a scan.
-    /// `None` when nothing that is read exists.
-    pub(super) fn input(&self, reads: &[&Expr], bounds: Bounds) -> Result<Option<(Columns, Node)>, StatementError> {
+    /// The rows that `reads` and the condition need, within `bounds`. `None` when nothing that is read exists.
+    pub(super) fn input(&self, reads: &[&Expr], bounds: Bounds) -> Result<Option<Input>, StatementError> {
         let mut columns = Columns::default();
         for expr in reads {
             columns.read(expr, &self.schema, false);
@@ -20,13 +35,14 @@ impl Compiler<'_> {
         if let Some(condition) = &self.condition {
             columns.read(condition, &self.schema, true);
         }
-        let condition = match &self.condition {
-            Some(condition) => Some(predicate(condition, &self.schema, &columns)?),
-            None => None,
+        let predicate = |inner: Option<&dyn Fn(&str) -> bool>| match &self.condition {
+            Some(condition) => predicate(condition, &self.schema, &columns, inner).map(Some),
+            None => Ok(None),
         };
-        let mut inputs = Vec::new();
+        let condition = predicate(None)?;
+        let mut parts = Vec::new();
         for place in self.schema.places.iter().filter(|_| fields) {
-            inputs.push(Node::Scan(Box::new(plan::Scan {
+            let scan = Node::Scan(Box::new(plan::Scan {
                 database: place.database.name.clone(),
                 policy: Some(place.policy.name.clone()),
                 measurements: Measurements::Named(place.measurements.clone()),
@@ -35,23 +51,22 @@ impl Compiler<'_> {
                 predicate: condition.clone(),
                 range: bounds.range(),
                 descending: self.descending,
-            })));
+            }));
+            parts.push((scan, None));
         }
         let outer = Outer { bounds, interval: self.interval, tags: &self.tags, descending: self.descending };
-        for inner in self.schema.subqueries.iter().filter(|_| fields || tags > 0) {
+        for inner in self.schema.subqueries.iter().filter(|_| FULL && (fields || tags > 0)) {
             let Some(made) = prepare(inner, self.context, Some(outer))? else { continue };
+            let ties = made.ties.clone();
+            let has = |name: &str| made.names.iter().skip(1).chain(&made.tags).any(|known| known == name);
+            let condition = predicate(Some(&has))?;
             let mut node = adapted(made, &columns);
-            if let Some(predicate) = &condition {
-                node = Node::Filter(Box::new(Filter { input: node, predicate: predicate.clone() }));
+            if let Some(predicate) = condition {
+                node = Node::Filter(Box::new(Filter { input: node, predicate }));
             }
-            inputs.push(node);
+            parts.push((node, Some(ties)));
         }
-        let node = match inputs.len() {
-            0 => return Ok(None),
-            1 => inputs.remove(0),
-            _ => Node::Union(inputs),
-        };
-        Ok(Some((columns, node)))
+        Ok((!parts.is_empty()).then_some(Input { columns, parts }))
     }
 }
 

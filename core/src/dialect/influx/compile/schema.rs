@@ -6,6 +6,7 @@ use super::super::query::Context;
 use super::expr::regex;
 use super::fields::Type;
 use super::{Outer, Prepared, prepare};
+use crate::extent::FULL;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::snapshot::{Database, Policy, Shard};
 use crate::value::FieldType;
@@ -98,6 +99,7 @@ impl<'a> Schema<'a> {
         for source in sources {
             let source = match source {
                 Source::Measurement(measurement) => resolve(measurement, context)?,
+                Source::Subquery(_) if !FULL => continue,
                 Source::Subquery(inner) => {
                     if let Some(made) = prepare(inner, context, Some(outer))? {
                         schema.add_subquery(&made);

@@ -2,6 +2,8 @@
 
 use super::super::ast::{BinaryOp, Call, Chain, Expr};
 use super::super::error::StatementError;
+use super::shown;
+use crate::extent::FULL;
 use crate::time::{NANOS_PER_DAY, TimeRange, Timestamp, Zone, parse_rfc3339, write_rfc3339};
 
 /// What times in a statement are read by.
@@ -60,7 +62,7 @@ pub(super) fn split_by(condition: &Expr, now: Clock<'_>, bounds: &mut Bounds) ->
             }
             _ => Ok(Some(condition.clone())),
         },
-        _ => Err(StatementError::Condition(condition.to_string())),
+        _ => Err(StatementError::Condition(shown(condition))),
     }
 }
 
@@ -264,6 +266,9 @@ fn parse_time(text: &str, zone: Option<&Zone>) -> Result<i128, StatementError> {
 
 /// An instant as RFC 3339 in whole seconds, for a message; it may lie beyond what an `i64` of nanoseconds holds.
 fn whole_seconds(nanos: i128) -> String {
+    if !FULL {
+        return String::new();
+    }
     let secs = nanos.div_euclid(1_000_000_000);
     if let Ok(nanos) = i64::try_from(secs * 1_000_000_000) {
         let mut out = Vec::new();
@@ -295,7 +300,7 @@ impl Interval {
 
 /// Checks the dimensions and reads the buckets out of them. A width of nothing or less means no buckets.
 pub(in super::super) fn interval(dimensions: &[Expr], now: Timestamp) -> Result<Option<Interval>, StatementError> {
-    let fixed = |text| Err(StatementError::Fixed(text));
+    let fixed = |text| Err(StatementError::fixed(text));
     let mut interval: Option<Interval> = None;
     for dimension in dimensions {
         match unwrapped(dimension) {

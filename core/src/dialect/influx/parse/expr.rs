@@ -2,6 +2,7 @@
 
 use super::{Kind, ParseError, Parser, Result, limit};
 use crate::dialect::influx::ast::{BinaryOp, Call, Cast, Chain, Expr, Regex, WildcardOf, quoted_path};
+use crate::extent::FULL;
 use crate::number::parse_f64;
 use crate::time::{
     NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_MINUTE, NANOS_PER_SEC, NANOS_PER_WEEK,
@@ -50,6 +51,9 @@ impl Parser<'_> {
                 self.unscan();
                 break;
             };
+            if !FULL && op == BinaryOp::Modulo {
+                return Err(ParseError::beyond());
+            }
             self.operators += 1;
             if self.operators > MAX_OPERATORS {
                 return Err(limit("query-operators", self.operators.into(), MAX_OPERATORS.into()));
@@ -242,6 +246,9 @@ impl Parser<'_> {
             }
         }
         if path.len() > 3 {
+            if !FULL {
+                return Err(ParseError::beyond());
+            }
             let text = ["too many segments in ", &quoted_path(&path)].concat();
             return Err(ParseError::at(text, Default::default()));
         }
@@ -309,12 +316,12 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
     let mut last = (0, "");
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|ch: char| ch.is_ascii_digit()).len();
-        let (number, tail) = rest.split_at(digits);
+        let (number, tail) = rest.split_at_checked(digits).unwrap_or_default();
         let number: i64 = number.parse().map_err(|_| invalid())?;
         let &(unit, nanos) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit)).ok_or_else(invalid)?;
         total = total.wrapping_add(number.wrapping_mul(nanos));
         last = (number, unit);
-        rest = &tail[unit.len()..];
+        rest = tail.strip_prefix(unit).unwrap_or_default();
     }
     if total < 0 && !negative {
         let (number, unit) = last;

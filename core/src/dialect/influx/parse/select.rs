@@ -4,6 +4,7 @@ use super::{Kind, ParseError, Parser, Position, Result};
 use crate::dialect::influx::ast::{
     BinaryOp, ColumnOrder, Expr, Field, Fill, Measurement, NameMatch, Order, Select, Source, Statement, Target,
 };
+use crate::extent::FULL;
 use crate::time::Zone;
 
 /// Whether a SELECT needs an `INTO`.
@@ -117,11 +118,14 @@ impl Parser<'_> {
 
     fn target(&mut self, into: Into) -> Result<Option<Target>> {
         if self.next() != Kind::Into {
-            if into == Into::Required {
+            if FULL && into == Into::Required {
                 return Err(self.found("INTO"));
             }
             self.unscan();
             return Ok(None);
+        }
+        if !FULL {
+            return Err(ParseError::beyond());
         }
         let mut path = self.path()?;
         if path.len() < 3 && self.lexer.peek() == ':' {
@@ -147,7 +151,7 @@ impl Parser<'_> {
             let name = NameMatch::Regex(regex);
             return Ok(Source::Measurement(Measurement { database: None, rp: None, name }));
         }
-        if subqueries == Subqueries::Allowed && self.accept(Kind::Open) {
+        if FULL && subqueries == Subqueries::Allowed && self.accept(Kind::Open) {
             self.expect(Kind::Select)?;
             let select = self.select(Into::Optional)?;
             self.expect(Kind::Close)?;
@@ -229,6 +233,9 @@ impl Parser<'_> {
         let Some(args) = self.call_clause("tz", "tz must be a function call")? else {
             return Ok(None);
         };
+        if !FULL {
+            return Err(ParseError::beyond());
+        }
         match <[Expr; 1]>::try_from(args) {
             Ok([Expr::String(name)]) if name.is_empty() || Zone::named(&name).is_some() => Ok(Some(name)),
             Ok([Expr::String(name)]) => Err(ParseError::unknown_zone(&name)),
@@ -256,6 +263,9 @@ impl Parser<'_> {
         }
         self.expect(Kind::By)?;
         if self.next() == Kind::Ident && self.text() == "value" {
+            if !FULL {
+                return Err(ParseError::beyond());
+            }
             if self.scan() == Kind::Open {
                 let column = self.ident()?;
                 self.expect(Kind::Close)?;
@@ -334,6 +344,9 @@ fn condition_op(expr: &Expr) -> Option<BinaryOp> {
 }
 
 fn misplaced(op: BinaryOp, first: Position) -> ParseError {
+    if !FULL {
+        return ParseError::beyond();
+    }
     // The position is in the middle of the text here.
     let mut error = ParseError::at(["invalid operator ", op.symbol(), " in SELECT clause"].concat(), first);
     error.text.push_str("; operator is intended for WHERE clause");

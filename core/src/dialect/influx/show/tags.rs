@@ -9,15 +9,24 @@ use crate::order::sort_by;
 use crate::pattern::Regex;
 
 /// A tag that a series lacks is the empty text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::dialect::influx) enum TagCondition {
     And(Vec<Self>),
     Or(Vec<Self>),
+    /// The series has the tag.
+    Present(String),
+    /// A comparison without a name, which excludes no series.
+    Unnamed(BinaryOp),
     Constant(bool),
-    Compare { key: String, value: Operand, equal: bool, op: BinaryOp },
+    Compare {
+        key: String,
+        value: Operand,
+        equal: bool,
+        op: BinaryOp,
+    },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::dialect::influx) enum Operand {
     Text(String),
     Tag(String),
@@ -27,6 +36,34 @@ pub(in crate::dialect::influx) enum Operand {
 }
 
 impl TagCondition {
+    /// Reads a condition without time, for counting: whatever is no comparison of tags is false.
+    pub(in crate::dialect::influx) fn lenient(condition: &Expr) -> Self {
+        match condition {
+            Expr::Paren(inner) => Self::lenient(inner),
+            Expr::Chain(chain) if matches!(chain.rest[0].0, BinaryOp::And | BinaryOp::Or) => {
+                let sides = std::iter::once(&chain.first).chain(chain.rest.iter().map(|(_, right)| right));
+                let sides = sides.map(Self::lenient).collect();
+                if chain.rest[0].0 == BinaryOp::And { Self::And(sides) } else { Self::Or(sides) }
+            }
+            other => match Self::new(other) {
+                Ok(Self::Compare { value: Operand::Other, .. } | Self::Unnamed(_)) | Err(_) => Self::Constant(false),
+                Ok(condition) => condition,
+            },
+        }
+    }
+
+    /// The condition for a measurement with these fields, which every series of it meets.
+    pub(in crate::dialect::influx) fn with_fields(&self, is_field: &dyn Fn(&str) -> bool, met: bool) -> Self {
+        let all = |sides: &[Self]| sides.iter().map(|side| side.with_fields(is_field, met)).collect();
+        match self {
+            Self::And(sides) => Self::And(all(sides)),
+            Self::Or(sides) => Self::Or(all(sides)),
+            Self::Compare { key, .. } if is_field(key) => Self::Constant(met),
+            Self::Compare { value: Operand::Tag(other), .. } if is_field(other) => Self::Constant(met),
+            other => other.clone(),
+        }
+    }
+
     /// Reads a condition without time.
     pub(in crate::dialect::influx) fn new(condition: &Expr) -> Result<Self, StatementError> {
         let invalid = || StatementError::Fixed("invalid tag comparison operator");
@@ -49,7 +86,10 @@ impl TagCondition {
                     let ((Expr::Variable { name: key, .. }, value) | (value, Expr::Variable { name: key, .. })) =
                         (&chain.first, right)
                     else {
-                        return Err(invalid());
+                        return match (&chain.first, right) {
+                            (Expr::Chain(_), _) | (_, Expr::Chain(_)) => Err(invalid()),
+                            _ => Ok(Self::Unnamed(*op)),
+                        };
                     };
                     let value = match value {
                         Expr::String(text) => Operand::Text(text.clone()),
@@ -62,6 +102,17 @@ impl TagCondition {
                 _ => Err(invalid()),
             },
             other => Err(StatementError::Condition(other.to_string())),
+        }
+    }
+
+    /// The same, but false of tags that a series lacks.
+    pub(in crate::dialect::influx) fn of_present_tags(self) -> Self {
+        let all = |sides: Vec<Self>| sides.into_iter().map(Self::of_present_tags).collect();
+        match self {
+            Self::And(sides) => Self::And(all(sides)),
+            Self::Or(sides) => Self::Or(all(sides)),
+            Self::Compare { ref key, .. } => Self::And(vec![Self::Present(key.clone()), self]),
+            other => other,
         }
     }
 
@@ -94,13 +145,16 @@ impl TagCondition {
             Self::And(sides) => sides.iter().all(|side| side.holds(series)),
             Self::Or(sides) => sides.iter().any(|side| side.holds(series)),
             Self::Constant(value) => *value,
+            Self::Present(key) => series.tag(key).is_some(),
+            Self::Unnamed(_) => true,
             Self::Compare { key, value, equal, .. } => {
                 let tag = series.tag(key).unwrap_or_default();
                 match value {
                     Operand::Text(text) => (*tag == **text) == *equal,
-                    Operand::Tag(other) => (tag == series.tag(other).unwrap_or_default()) == *equal,
+                    // InfluxDB asks whether the series has both, or only the first; it compares nothing.
+                    Operand::Tag(other) => !tag.is_empty() && series.tag(other).is_some() == *equal,
                     Operand::Pattern(regex) => regex.is_match(&tag) == *equal,
-                    Operand::Other => false,
+                    Operand::Other => true,
                 }
             }
         }
@@ -117,7 +171,13 @@ impl TagCondition {
                 let sides: Vec<bool> = sides.iter().map(|side| side.holds_in(index)).collect::<Result<_, _>>()?;
                 sides.into_iter().any(|side| side)
             }
-            Self::Constant(value) => *value,
+            Self::Constant(value) => {
+                return Err(StatementError::Words(format!("&influxql.BooleanLiteral{{Val:{value}}}")));
+            }
+            Self::Present(key) => index.tag_values(key).next().is_some(),
+            Self::Unnamed(op) => {
+                return Err(StatementError::Words(format!("left side of '{}' must be a tag key", op.symbol())));
+            }
             Self::Compare { key, value, equal, op } => {
                 let any = match value {
                     Operand::Text(text) => index.tag_values(key).any(|value| value == text),

@@ -74,7 +74,7 @@ fn reduced(node: &Reduce, rows: &[Row], label: i64, descending: bool) -> Vec<Row
         }
         Reducer::Stddev => {
             if rows.len() < 2 {
-                return one(None);
+                return one(Some(Scalar::Float(f64::NAN)));
             }
             let (mut mean, mut variance) = (0.0, 0.0);
             for (at, row) in rows.iter().enumerate() {

@@ -1,0 +1,57 @@
+// Datadog's own clients against this server: only the address is another.
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { ROOT, Server, run } from "./server.mjs";
+
+const PYTHON = process.env.ISOPOINT_CLIENTS_PYTHON ?? join(ROOT, ".tools/clients/bin/python");
+const skip = !existsSync(PYTHON) && `no ${PYTHON}`;
+
+let server, statsd;
+before(async () => {
+  const probe = createSocket("udp4");
+  statsd = await new Promise((done) => probe.bind(0, "127.0.0.1", () => done(probe.address().port)));
+  await new Promise((done) => probe.close(done));
+  server = await Server.start("--dogstatsd", `127.0.0.1:${statsd}`, "--dogstatsd-interval", "1");
+});
+after(() => server.stop());
+
+test("Python datadog-api-client and datadog", { skip }, async () => {
+  assert.match(await run(PYTHON, [join(ROOT, "tests/clients/datadog_clients.py"), server.url, String(statsd)]), /ok\n$/);
+});
+
+test("dog", { skip }, async () => {
+  const env = { ...process.env, DATADOG_HOST: server.url, HOME: server.folder };
+  const keys = ["--api-key", "an-api-key", "--application-key", "an-application-key"];
+  const dog = (...args) => run(join(PYTHON, "../dog"), [...keys, ...args], { env });
+  await dog("metric", "post", "dog.posted", "42", "--tags", "env:cli", "--host", "h");
+  const now = Math.floor(Date.now() / 1000);
+  const query = new URLSearchParams({ from: now - 600, to: now + 60, query: "avg:dog.posted{env:cli} by {host}" });
+  const headers = { "DD-API-KEY": "a", "DD-APPLICATION-KEY": "b" };
+  const answer = await (await fetch(`${server.url}/api/v1/query?${query}`, { headers })).json();
+  assert.deepEqual(answer.series.map((series) => [series.scope, series.pointlist[0][1]]), [["env:cli,host:h", 42]]);
+  const shown = JSON.parse(await dog("--raw", "metric", "post", "dog.again", "1").catch((error) => error.stdout || "{}") || "{}");
+  assert.equal(shown.errors, undefined);
+});
+
+test("Node @datadog/datadog-api-client", async () => {
+  const { client, v1, v2 } = (await import("@datadog/datadog-api-client")).default;
+  const authMethods = { apiKeyAuth: "an-api-key", appKeyAuth: "an-application-key" };
+  const configuration = client.createConfiguration({ authMethods, baseServer: new client.BaseServerConfiguration(server.url, {}) });
+  const metrics = new v1.MetricsApi(configuration);
+  const now = Math.floor(Date.now() / 60_000) * 60;
+  const series = (host, value) => ({ metric: "node.load", type: "gauge", points: [[now - 60, value]], tags: [`host:${host}`] });
+  await metrics.submitMetrics({ body: { series: [series("a", 1.5), series("b", 2.5)] } });
+  const answer = await metrics.queryMetrics({ from: now - 600, to: now, query: "avg:node.load{*} by {host}" });
+  assert.deepEqual(answer.series.map((one) => [one.scope, one.pointlist]), [["host:a", [[(now - 60) * 1000, 1.5]]], ["host:b", [[(now - 60) * 1000, 2.5]]]]);
+  assert.deepEqual([answer.status, answer.fromDate, answer.series[0].interval], ["ok", (now - 600) * 1000, 2]);
+  const points = [{ timestamp: now - 60, value: 7 }];
+  const body = { series: [{ metric: "node.v2", type: 1, points, resources: [{ name: "c", type: "host" }] }] };
+  const newer = new v2.MetricsApi(configuration);
+  for (const contentEncoding of ["deflate", "gzip"]) assert.deepEqual((await newer.submitMetrics({ body, contentEncoding })).errors, []);
+  const counted = await metrics.queryMetrics({ from: now - 600, to: now, query: "sum:node.v2{host:c}.as_count()" });
+  assert.deepEqual(counted.series[0].pointlist.map(([, value]) => value), [7]);
+  await assert.rejects(metrics.queryMetrics({ from: now - 600, to: now, query: "avg:node.load" }), (error) => error.code === 400 && /scope_expr/.test(error.body.errors[0]));
+});
