@@ -6,7 +6,8 @@
 //! not concerned; InfluxDB's answer to `Origin` stays what its clients know, on this machine's own addresses.
 //!
 //! Without a password there is one more way in: a name of a stranger's that leads to 127.0.0.1. So a server on this
-//! machine's own address answers only under `localhost`, an address, or what `--public-host` names.
+//! machine's own address answers only under `localhost`, an address, a name without a dot (nobody can own one out there), or
+//! what `--public-host` names.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -104,7 +105,7 @@ impl AccessRules {
         let name = without_port(host).to_ascii_lowercase();
         let local = name == "localhost" || name.ends_with(".localhost");
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        local || address || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name))
+        local || address || !name.contains('.') || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name))
     }
 }
 

@@ -55,3 +55,53 @@ test("Node @datadog/datadog-api-client", async () => {
   assert.deepEqual(counted.series[0].pointlist.map(([, value]) => value), [7]);
   await assert.rejects(metrics.queryMetrics({ from: now - 600, to: now, query: "avg:node.load" }), (error) => error.code === 400 && /scope_expr/.test(error.body.errors[0]));
 });
+
+const PACKAGE = join(ROOT, "wasm/npm/dist/node.js");
+
+test("a page's replica answers with the same bytes", { skip: !existsSync(PACKAGE) && `no ${PACKAGE}` }, async () => {
+  const headers = { "DD-API-KEY": "a", "DD-APPLICATION-KEY": "b" };
+  const post = async (path, body) => assert.equal((await fetch(server.url + path, { method: "POST", headers, body: JSON.stringify(body) })).status, 202);
+  const now = Math.floor(Date.now() / 60_000) * 60 - 3600;
+  const points = (step, value) => Array.from({ length: 30 }, (_, at) => [now + at * step, value(at)]);
+  const series = ["a", "b", "c"].flatMap((host, number) => [
+    { metric: "page.load", type: "gauge", tags: [`host:${host}`, "env:x"], points: points(10 + number, (at) => at * 1.5 - number) },
+    { metric: "page.hits", type: "count", interval: 10, tags: [`host:${host}`, "role:r1", "role:r2"], points: points(10, (at) => at % 7) },
+    { metric: "page.rate", type: "rate", interval: 10, tags: [`host:${host}`], points: points(10, (at) => at / 3) },
+  ]);
+  await post("/api/v1/series", { series });
+  await post("/api/v1/distribution_points", { series: [{ metric: "page.spread", points: points(20, (at) => [at, at * 2, 1]) }] });
+  const put = await fetch(`${server.url}/api/v1/metrics/page.load`, { method: "PUT", headers, body: JSON.stringify({ unit: "byte", per_unit: "second" }) });
+  assert.equal(put.status, 200);
+
+  const { Engine } = await import("isopoint");
+  const engine = await Engine.open({ source: server.url });
+  try {
+    await engine.sync("datadog");
+    const known = await (await fetch(`${server.url}/api/v1/isopoint/metrics`, { headers })).text();
+    const held = await engine.exchange({ method: "PUT", url: "/api/v1/isopoint/metrics", headers, body: known });
+    assert.equal(held.status, 200, new TextDecoder().decode(held.body));
+    const { revision } = JSON.parse(known);
+    const again = await (await fetch(`${server.url}/api/v1/isopoint/metrics?since=${revision}`, { headers })).json();
+    assert.deepEqual(again, { database: "datadog", revision, metrics: null });
+    for (const query of [
+      "avg:page.load{*}",
+      "sum:page.load{env:x} by {host}.rollup(max, 60)",
+      "sum:page.hits{*} by {role}.as_count()",
+      "sum:page.rate{!host:a}.as_rate() / avg:page.load{*}",
+      "p95:page.spread{*}, diff(avg:page.load{*} by {host})",
+      "top5_mean(avg:page.load{host:* AND NOT host:b} by {host})",
+      "anomalies(avg:page.load{*}, 'basic', 2)",
+      "forecast(avg:page.load{*}, 'linear', 1)",
+      "avg:page.nothing{*}",
+      "avg:page.load{*",
+    ]) {
+      const url = `/api/v1/query?${new URLSearchParams({ from: now - 60, to: now + 900, query })}`;
+      const there = await fetch(server.url + url, { headers });
+      const here = await engine.exchange({ method: "GET", url, headers });
+      assert.equal(here.status, there.status, query);
+      assert.equal(new TextDecoder().decode(here.body), await there.text(), query);
+    }
+  } finally {
+    await engine.close();
+  }
+});

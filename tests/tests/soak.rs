@@ -141,7 +141,7 @@ fn tail(stage: &Stage) {
 fn datadog(stage: &Stage) {
     let make = |at: u64| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let request = if at % 2 == 0 {
+        let request = if at.is_multiple_of(2) {
             let body =
                 format!(r#"{{"series": [{{"metric": "load", "points": [[{now}, {at}]], "tags": ["host:a"]}}]}}"#);
             Request::post("/api/v1/series", &[], body)

@@ -22,12 +22,14 @@ export class Editor {
   private place: ErrorPlace | null = null;
   private offers: Offer[] = [];
   private chosen = 0;
-  private completes = true;
   private asked = 0;
+
+  /** Whether words are offered. */
+  completes = true;
 
   constructor(
     changed: () => void,
-    private language: Language = "influxql",
+    private tongue: Language = "influxql",
     private readonly words: Words | null = null,
     name = "InfluxQL",
     id = "query-box",
@@ -47,6 +49,16 @@ export class Editor {
     this.element = h("div", { class: "editor" }, this.backdrop, this.area, this.list, this.spoken);
   }
 
+  get language(): Language {
+    return this.tongue;
+  }
+
+  set language(language: Language) {
+    this.tongue = language;
+    this.close();
+    this.paint();
+  }
+
   get text(): string {
     return this.area.value;
   }
@@ -55,14 +67,6 @@ export class Editor {
     this.area.value = text;
     this.mark(null);
     this.fit();
-  }
-
-  /** Takes another language from now on; `completes` by itself, or leaves that to the page. */
-  speak(language: Language, completes: boolean): void {
-    this.language = language;
-    this.completes = completes;
-    this.close();
-    this.paint();
   }
 
   focus(): void {

@@ -173,11 +173,12 @@ export class QueryPage {
 
   private speak(): void {
     const datadog = this.language.value === "datadog";
+    this.editor.language = datadog ? "datadog" : "influxql";
+    // Here its words come with the tags of the metric that is being written.
+    this.editor.completes = !datadog;
     this.databaseLabel.hidden = datadog;
     this.windowLabel.hidden = !datadog;
     this.offered.hidden = true;
-    // What completes Datadog's language knows the metrics of the server's list.
-    this.editor.speak(datadog ? "datadog" : "influxql", !datadog);
   }
 
   /** What may stand where the caret is, in Datadog's language; the first is taken with Tab. */

@@ -37,6 +37,7 @@ Usage: cargo xtask COMMAND
   deny             licences, advisories and sources of all dependencies, by cargo-deny
   miri             decoders under Miri (needs the nightly toolchain with miri)
   docs             write the reference pages of the book; build it where mdBook is installed
+  openapi          the running server against its OpenAPI description, by schemathesis
   release          archive, Debian package, checksums, each tried on a fresh folder
   setup [STEPS]    install the tools the other commands need
 
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     let repo = Repo::find();
 
     let takes_none =
-        matches!(command.as_str(), "wasm" | "www" | "size" | "soak" | "deny" | "miri" | "docs" | "release");
+        matches!(command.as_str(), "wasm" | "www" | "size" | "soak" | "deny" | "miri" | "docs" | "openapi" | "release");
     if takes_none && !rest.is_empty() {
         eprintln!("`cargo xtask {command}` takes no arguments\n\n{USAGE}");
         return ExitCode::from(2);
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         "deny" => release::deny(&repo),
         "miri" => release::miri(&repo),
         "docs" => release::docs(&repo),
+        "openapi" => release::openapi(&repo),
         "release" => release::release(&repo),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");

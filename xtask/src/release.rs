@@ -221,3 +221,40 @@ pub(crate) fn soak(repo: &Repo) -> Outcome {
     command.args(["test", "--package", "isopoint-tests", "--test", "soak", "--", "--nocapture"]);
     run(command.env("SOAK_SECS", seconds))
 }
+
+/// The HTTP API held against its description by schemathesis: no crash, no status that the description does not have.
+/// `OPENAPI_SECS` says how long, two minutes otherwise.
+pub(crate) fn openapi(repo: &Repo) -> Outcome {
+    run(repo.command("cargo").args(["build", "--package", "isopoint-server"]))?;
+    let program = repo.target.join("debug/isopoint");
+    let folder = repo.tools.join("schemathesis");
+    let tool = folder.join("bin/schemathesis");
+    if !tool.exists() {
+        say(&format!("installing schemathesis into {}", folder.display()));
+        run(repo.command("python3").args(["-m", "venv"]).arg(&folder))?;
+        run(repo.command(folder.join("bin/python")).args(["-m", "pip", "install", "--quiet", "schemathesis==4.32.5"]))?;
+    }
+    let place = repo.target.join("openapi");
+    let _ = fs::remove_dir_all(&place);
+    make(&place)?;
+    let description = place.join("openapi.json");
+    let text = output(Command::new(&program).args(["routes", "--openapi"]))?;
+    fs::write(&description, text).map_err(|why| format!("{}: {why}", description.display()))?;
+    let mut serve = Command::new(&program);
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--no-self-metrics", "--data-dir"]).arg(place.join("data"));
+    let mut server = serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|why| why.to_string())?;
+    let lines = server.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+    let host = lines.into_iter().find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+    let seconds = std::env::var("OPENAPI_SECS").unwrap_or_else(|_| "120".to_owned());
+    let tested = host.ok_or_else(|| "the server did not start".to_owned()).and_then(|host| {
+        let mut command = repo.command(&tool);
+        command.arg("run").arg(&description).args(["--url", &host, "--phases", "fuzzing", "--max-time", &seconds]);
+        command.args(["--checks", "not_a_server_error,status_code_conformance", "--max-examples", "10"]);
+        // These answer for as long as somebody listens.
+        command.args(["--exclude-path", "/sync/tail", "--exclude-path", "/debug/requests", "--no-color"]);
+        run(command.args(["--request-timeout", "10", "--warnings", "off"]))
+    });
+    let _ = server.kill();
+    let _ = server.wait();
+    tested
+}

@@ -189,7 +189,7 @@ mod tests {
         let put = Tokens::of(&documents).put(&token);
         apply(&mut documents, put);
         let tokens = Tokens::of(&documents);
-        assert_eq!(tokens.all(), [token.clone()]);
+        assert_eq!(tokens.all(), std::slice::from_ref(&token));
         let at = |nanos, digest| tokens.check(&text, digest, Timestamp::from_nanos(nanos));
         let user = at(99, [9; 32]).unwrap();
         assert_eq!((user.name.as_str(), user.admin), ("token agent", false));

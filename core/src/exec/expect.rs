@@ -7,7 +7,7 @@
 //! | robust band | rolling median over a season (the level) plus the median of what remains at the same place of all seasons; band as above |
 //! | deviation | values farther than `tolerance` median distances from the median of all groups at that time; a group with more than `share` of such is out |
 //! | density | clusters of groups: neighbours are closer than `tolerance` times the median of all distances (root mean squares over common times), a cluster needs half of all; who is in none is out |
-//! | forecast | the line of least squares (robust) or with a season the median season on top; band: `width` standard deviations of the misses |
+//! | forecast | the line of least squares, with a season the median season on top; band: `width` standard deviations of the misses |
 
 use super::cursor::{ColumnDef, Header, Source};
 use super::follow::fit::{self, Line};

@@ -2,6 +2,7 @@
 
 use super::scan::ScanSource;
 use super::task::QueryError;
+use crate::extent::FULL;
 use crate::limits::Limits;
 use crate::order::sort_dedup;
 use crate::plan::Node;
@@ -22,23 +23,24 @@ fn collect(node: &Node, snapshot: &Snapshot, limits: &Limits, needed: &mut Vec<B
             needed.extend(ScanSource::new(Clone::clone(&**scan), false, snapshot, limits)?.needs()?);
             return Ok(());
         }
+        Node::Group(node) => &node.input,
+        Node::Map(node) => &node.input,
+        Node::Aggregate(node) => &node.input,
+        Node::Fill(node) => &node.input,
+        Node::Order(node) => &node.input,
+        Node::Limit(node) => &node.input,
+        _ if !FULL => return Err(QueryError::Beyond),
         Node::Absent(_) => return Ok(()),
         Node::Union(inputs) | Node::Join(inputs) => {
             return inputs.iter().try_for_each(|input| collect(input, snapshot, limits, needed));
         }
-        Node::Group(node) => &node.input,
         Node::Filter(node) => &node.input,
-        Node::Map(node) => &node.input,
-        Node::Aggregate(node) => &node.input,
         Node::Reduce(node) => &node.input,
         Node::Transform(node) => &node.input,
         Node::Sort(node) => &node.input,
-        Node::Fill(node) => &node.input,
         Node::Across(node) => &node.input,
         Node::DropGaps(input) => input,
         Node::Sample(node) => &node.input,
-        Node::Order(node) => &node.input,
-        Node::Limit(node) => &node.input,
         Node::Merge(node) => &node.input,
         Node::Pool(node) => &node.input,
         Node::Quantile(node) => &node.input,

@@ -163,6 +163,7 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
         }
     }
     walks(&mut plans, &scan, width, seed);
+    pools(&mut plans, &scan, width, seed);
     // Predicates: of tags only, of fields, of both, of a field that is not asked for.
     let float_above = binary(BinaryOp::Greater, Expr::Column(0), Expr::Literal(Scalar::Integer(0)));
     let integer_is = binary(BinaryOp::Equal, Expr::Column(1), Expr::Literal(Scalar::Integer(7)));
@@ -281,6 +282,94 @@ fn walks(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: 
             descending: non_negative,
         })));
     }
+}
+
+/// Plans over the values of many groups at once.
+fn pools(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: i64, seed: u32) {
+    let number = |choices: u32, of: u32| seed / of % choices;
+    let every = |width: i64| Bucket::Every { width, origin: i64::from(seed % 7) };
+    let rolled = |width: i64, function: Function| {
+        let input = Node::Scan(Box::new(scan(&["f"], &[])));
+        Node::Aggregate(Box::new(aggregate(input, GroupBy::Each, every(width), vec![call(function, 0)])))
+    };
+    let listed = |name: &str, members: &[u32]| Listed {
+        tags: vec![("group".to_owned(), name.to_owned())],
+        members: members.to_vec(),
+    };
+    let groups = vec![listed("a", &[2, 0]), listed("b", &[1]), listed("c", &[0, 1, 2, 3])];
+    let methods = [ReachMethod::None, ReachMethod::Linear, ReachMethod::Last, ReachMethod::Zero];
+    let change = Along::Change { per: Some(1_000), rising: false };
+    let pool = |width: i64, function: Function, change: Option<Along>, every_row: bool| {
+        Node::Pool(Box::new(Pool {
+            input: rolled(width, Function::Max),
+            groups: groups.clone(),
+            first: i64::from(number(300, 2)),
+            last: 2000,
+            reach: Reach { method: methods[number(4, 3) as usize], limit: i64::from(number(500, 5)) },
+            change,
+            function,
+            every_row,
+        }))
+    };
+    let follow = |input: Node, along: Along| Node::Follow(Box::new(Follow { input, along }));
+    for function in [Function::Mean, Function::Sum, Function::Min, Function::Max, Function::Count] {
+        let change = Some(change.clone()).filter(|_| number(2, 7) == 0);
+        plans.push(pool(width, function, change, number(2, 11) == 0));
+    }
+    let reach = Reach { method: methods[number(4, 13) as usize], limit: 200 };
+    for along in [
+        Along::Each(Each::Abs),
+        Along::Each(Each::AtLeast(0.5)),
+        Along::Each(Each::DropAbove(3.3)),
+        Along::Each(Each::With { op: PairOp::Div, number: 3.0, first: number(2, 2) == 0 }),
+        change.clone(),
+        Along::Change { per: None, rising: true },
+        Along::Total,
+        Along::Area,
+        Along::Elapsed,
+        Along::Moving { width: 3 * width, function: Function::Mean },
+        Along::MovingCount { count: 3, function: Smoothing::Mean },
+        Along::Exponential { span: 5 },
+        Along::Shift(-17),
+        Along::Spread { bucket: every(width), first: 100, last: 1500, reach, otherwise: -1.0 },
+    ] {
+        plans.push(follow(pool(width, Function::Sum, None, false), along));
+    }
+    let pairs = |op: PairOp, left: Node, right: Node| {
+        let zero = |bucket: Bucket| Some(bucket).filter(|_| number(2, 17) == 0);
+        Node::Pair(Box::new(Pair {
+            left,
+            right,
+            op,
+            pairs: vec![(0, 0), (1, 2), (2, 1)],
+            named_by_right: number(2, 19) == 0,
+            left_zero: zero(every(width)),
+            right_zero: zero(every(2 * width + 1)),
+            ends: Some([every(width), every(2 * width + 1)]),
+        }))
+    };
+    let both = pairs(
+        [PairOp::Add, PairOp::Sub, PairOp::Mul, PairOp::Div, PairOp::Min, PairOp::Max][number(6, 23) as usize],
+        pool(width, Function::Sum, None, false),
+        pool(2 * width + 1, Function::Mean, None, false),
+    );
+    let again =
+        pairs(PairOp::Add, follow(both.clone(), Along::Shift(40)), pool(2 * width + 1, Function::Max, None, false));
+    let measures =
+        [Measure::Mean, Measure::Min, Measure::Max, Measure::Sum, Measure::Last, Measure::Norm, Measure::Area];
+    let (measure, count) = (measures[number(7, 29) as usize], number(4, 31) as usize);
+    let ranked =
+        Rank { input: both.clone(), measure, count, greatest: number(2, 37) == 0, width_secs: width as f64 / 1e9 };
+    plans.extend([both, again, Node::Rank(Box::new(ranked))]);
+    for (by, parts) in [(GroupBy::Listed(groups.clone()), number(10_000, 3)), (GroupBy::Each, 5_000)] {
+        let input = Node::Scan(Box::new(scan(&["f"], &[])));
+        plans.push(Node::Quantile(Box::new(Quantile { input, by, bucket: every(width), parts })));
+    }
+    let input = Node::Scan(Box::new(scan(&["i", "s"], &[])));
+    let by = GroupBy::Listed(groups.clone());
+    let calls = vec![call(Function::Sum, 0), call(Function::Count, 1)];
+    plans.push(Node::Aggregate(Box::new(aggregate(input.clone(), by, every(width), calls))));
+    plans.push(Node::Merge(Box::new(Merge { input, groups })));
 }
 
 /// Equal to the bit, and with the columns' names.

@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: our figures beside a peer's, from one run on one machine.
 //!
 //! Nothing here passes or fails. Every figure is measured now: throughput by wall time of the best of some rounds, cost
-//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, facette, ingest,
-//! wasm.
+//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, facette, datadog,
+//! ingest, wasm.
 
+#[path = "bench/datadog.rs"]
+mod datadog;
 #[path = "bench/engine.rs"]
 mod engine;
 #[path = "bench/facette.rs"]
@@ -21,10 +23,11 @@ use std::time::Instant;
 
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("parse", parse::run),
     ("engine", engine::run),
     ("facette", facette::run),
+    ("datadog", datadog::run),
     ("ingest", ingest::run),
     ("wasm", wasm::run),
 ];

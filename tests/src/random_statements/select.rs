@@ -158,7 +158,7 @@ fn fields(random: &mut Seeded, by_time: bool) -> (String, bool) {
         10 => format!("min({field})"),
         11 => format!("percentile({field}, {})", random.below(101)),
         12 => format!("count(distinct({any}))"),
-        13 => format!("mean(*)"),
+        13 => "mean(*)".to_owned(),
         14 => "max(/v|i/)".to_owned(),
         15 => "count(*)".to_owned(),
         16 => "max(b)".to_owned(),

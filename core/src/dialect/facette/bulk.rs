@@ -91,6 +91,8 @@ struct Bulk {
     /// Requests begun.
     number: u64,
     running: Option<Box<dyn Exchange>>,
+    /// It is asked for its head alone.
+    head_only: bool,
     /// The one that runs has sent a part of its body.
     has_body: bool,
     stats: QueryStats,
@@ -115,6 +117,7 @@ impl Bulk {
             entries: entries.into_iter(),
             number: 0,
             running: None,
+            head_only: false,
             has_body: false,
             stats: QueryStats::default(),
             next: Next::Head,
@@ -123,6 +126,7 @@ impl Bulk {
 
     fn open(&mut self, entry: Entry) -> Box<dyn Exchange> {
         self.number += 1;
+        self.head_only = entry.method == "HEAD";
         let own = &self.call.request;
         let mut entropy = own.entropy;
         // Each request has random bytes of its own.
@@ -186,6 +190,7 @@ impl Exchange for Bulk {
             if let Some(running) = &mut self.running {
                 match running.turn(budget) {
                     Turn::Head(head) => return Turn::Chunk(self.entry_head(head)),
+                    Turn::Chunk(_) if self.head_only => continue,
                     Turn::Chunk(bytes) => {
                         self.has_body |= !bytes.is_empty();
                         return Turn::Chunk(bytes);

@@ -18,14 +18,16 @@ use crate::value::{FieldType, Value};
 
 /// The work of a statement about the running server, `None` when it is about something else.
 pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Option<Work>, StatementError> {
-    let facts = context.config.facts.as_deref();
+    let facts = context.config.and_then(|config| config.facts.as_deref());
     Ok(Some(match statement {
         Statement::ShowQueries => show_queries(context),
-        Statement::KillQuery { id, .. } => match context.config.queries.kill(*id) {
-            Kill::Done => Work::nothing(),
-            Kill::NotFound => return Err(StatementError::NoSuchQuery(*id)),
-            Kill::AlreadyKilled => return Err(StatementError::Fixed("already killed")),
-        },
+        Statement::KillQuery { id, .. } => {
+            match context.config.map_or(Kill::NotFound, |config| config.queries.kill(*id)) {
+                Kill::Done => Work::nothing(),
+                Kill::NotFound => return Err(StatementError::NoSuchQuery(*id)),
+                Kill::AlreadyKilled => return Err(StatementError::Fixed("already killed")),
+            }
+        }
         Statement::ShowStats { module } => {
             let statistics = facts.map(|facts| facts.statistics()).unwrap_or_default();
             let wanted = |statistic: &&Statistic| module.as_deref().is_none_or(|module| module == statistic.name);
@@ -44,7 +46,7 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Op
 fn show_queries(context: &Context<'_>) -> Work {
     let kinds = [FieldType::Integer, FieldType::String, FieldType::String, FieldType::String, FieldType::String];
     let mut values = kinds.map(Column::new);
-    for query in context.config.queries.list() {
+    for query in context.config.iter().flat_map(|config| config.queries.list()) {
         let database = context.snapshot.database(&query.database);
         let may = database.is_some_and(|database| context.principal.may(Rights::READ, database.id));
         if !may && !context.principal.is_admin() {

@@ -8,7 +8,6 @@ use super::parse;
 use super::query::{Context, Work, compile, plain};
 use crate::auth::Principal;
 use crate::catalog::Command;
-use crate::dialect::exchange::ApiConfig;
 use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step, needs};
 use crate::extent::FULL;
 use crate::limits::Limits;
@@ -27,7 +26,7 @@ pub struct FrameQuery {
     database: Option<String>,
     snapshot: Snapshot,
     now: Timestamp,
-    config: ApiConfig,
+    limits: Limits,
     /// The statement that runs, or is next.
     at: usize,
     /// Frames of the statement that need no running.
@@ -96,7 +95,7 @@ pub fn open(
         database: database.filter(|name| !name.is_empty()),
         snapshot,
         now,
-        config: ApiConfig { limits: limits.clone(), ..ApiConfig::default() },
+        limits: limits.clone(),
         at: 0,
         ready: VecDeque::new(),
         running: None,
@@ -170,7 +169,7 @@ impl FrameQuery {
         for statement in &self.statements {
             match self.compile(statement) {
                 Ok(Work::Select(compiled)) => {
-                    needed.extend(needs(&compiled.plan, &self.snapshot, &self.config.limits)?);
+                    needed.extend(needs(&compiled.plan, &self.snapshot, &self.limits)?);
                 }
                 Err(_) if !FULL => return Err(QueryError::Beyond),
                 _ => {}
@@ -193,9 +192,9 @@ impl FrameQuery {
             database: self.database.as_deref(),
             policy: None,
             now: self.now,
-            limits: &self.config.limits,
+            limits: &self.limits,
             principal: &Principal::Everyone,
-            config: &self.config,
+            config: None,
             entropy: [0; 32],
         }
     }
@@ -226,15 +225,13 @@ impl FrameQuery {
                     .collect();
                 None
             }
-            Ok(Work::Select(compiled)) => {
-                match QueryTask::new(compiled.plan, self.snapshot.clone(), &self.config.limits) {
-                    Ok(task) => {
-                        self.running = Some(Running { task: Box::new(task), columns: compiled.columns });
-                        None
-                    }
-                    Err(error) => Some(self.failed(error.into())),
+            Ok(Work::Select(compiled)) => match QueryTask::new(compiled.plan, self.snapshot.clone(), &self.limits) {
+                Ok(task) => {
+                    self.running = Some(Running { task: Box::new(task), columns: compiled.columns });
+                    None
                 }
-            }
+                Err(error) => Some(self.failed(error.into())),
+            },
             Ok(Work::Command(command)) => Some(FrameTurn::Command(command)),
             Err(error) => Some(self.failed(error)),
         }

@@ -74,7 +74,8 @@ pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
     pub(super) limits: &'a Limits,
     pub(super) principal: &'a Principal,
-    pub(super) config: &'a ApiConfig,
+    /// `None`: statements of a host that only takes frames, which knows nothing of itself.
+    pub(super) config: Option<&'a ApiConfig>,
     /// Random bytes of the request's.
     pub(super) entropy: [u8; 32],
 }
@@ -393,7 +394,7 @@ impl Query {
             now: self.call.request.now,
             limits: &self.call.config.limits,
             principal: &self.call.principal,
-            config: &self.call.config,
+            config: Some(&self.call.config),
             entropy: self.call.request.entropy,
         }
     }

@@ -59,13 +59,13 @@ fn create(
     let Some(known) = users.find(name) else {
         return Ok(Work::Command(users.put(&User::new(name, admin, hash(password, context)?))));
     };
-    let vault = context.config.vault.as_deref();
+    let vault = context.config.and_then(|config| config.vault.as_deref());
     let same = known.admin == admin && vault.is_some_and(|vault| vault.verify_password(password, Some(&known.hash)));
     if same { Ok(Work::nothing()) } else { Err(StatementError::Fixed("user already exists")) }
 }
 
 fn hash(password: &str, context: &Context<'_>) -> Result<String, StatementError> {
-    let vault = context.config.vault.as_deref();
+    let vault = context.config.and_then(|config| config.vault.as_deref());
     let vault = vault.ok_or(StatementError::Fixed("this host of the engine keeps no users"))?;
     let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = context.entropy;
     Ok(vault.hash_password(password, salt))

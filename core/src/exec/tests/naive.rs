@@ -1,5 +1,6 @@
 //! Plans run the plain way, row by row: what the executor is compared with.
 
+mod pool;
 mod walk;
 
 use super::world::{Group, Write};
@@ -92,16 +93,22 @@ impl Naive<'_> {
                 let sides = inputs.iter().map(|input| (self.node(input), descending(input))).collect();
                 walk::joined(sides)
             }
-            Node::Absent(_)
-            | Node::DropGaps(_)
-            | Node::Sample(_)
-            | Node::Merge(_)
-            | Node::Pool(_)
-            | Node::Quantile(_)
-            | Node::Follow(_)
-            | Node::Pair(_)
-            | Node::Rank(_)
-            | Node::Expect(_) => unreachable!("compared by hand"),
+            Node::Absent(_) | Node::DropGaps(_) | Node::Sample(_) | Node::Expect(_) => unreachable!("compared by hand"),
+            Node::Merge(merge) => pool::merge(merge, &self.node(&merge.input)),
+            Node::Pool(pool) => pool::pool(pool, &self.node(&pool.input)),
+            Node::Quantile(quantile) => {
+                let groups = self.node(&quantile.input);
+                let members = match &quantile.by {
+                    GroupBy::Listed(list) => pool::listed(&groups, list),
+                    _ => groups.into_iter().map(|group| (group.clone(), vec![group])).collect(),
+                };
+                pool::quantile(quantile, members)
+            }
+            Node::Follow(follow) => {
+                self.node(&follow.input).into_iter().map(|group| pool::follow(&follow.along, group)).collect()
+            }
+            Node::Pair(pair) => pool::pair(pair, &self.node(&pair.left), &self.node(&pair.right)),
+            Node::Rank(rank) => pool::rank(rank, self.node(&rank.input)),
         }
     }
 
@@ -223,7 +230,15 @@ fn join(groups: Vec<Group>, by: &GroupBy, all: &[String], descending: bool) -> V
         GroupBy::Nothing => Vec::new(),
         GroupBy::Tags(keys) => keys.clone(),
         GroupBy::AllTags => all.to_vec(),
-        GroupBy::Each | GroupBy::Listed(_) => panic!("the plain executor is not given these"),
+        GroupBy::Each => return groups,
+        GroupBy::Listed(list) => {
+            let one = |(like, members): (Group, Vec<Group>)| {
+                let mut rows: Vec<Row> = members.into_iter().flat_map(|member| member.rows).collect();
+                rows.sort_by_key(|row| row.0);
+                Group { rows, ..like }
+            };
+            return pool::listed(&groups, list).into_iter().map(one).collect();
+        }
     };
     keys.sort();
     let mut joined: BTreeMap<(String, Vec<(String, String)>), Group> = BTreeMap::new();

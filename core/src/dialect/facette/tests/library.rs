@@ -198,6 +198,7 @@ fn requests_in_bulk_see_what_those_before_did() {
         { "endpoint": "../query" },
         { "endpoint": "series/points", "method": "POST", "data": { "graph": {} } },
         { "endpoint": "library/graphs", "method": "POST" },
+        { "endpoint": "library/graphs", "method": "HEAD" },
     ]));
     let entries = answer.json();
     let short: Vec<_> = entries
@@ -222,6 +223,7 @@ fn requests_in_bulk_see_what_those_before_did() {
     );
     assert_eq!(short[8].1["series"], json!([]));
     assert_eq!(short[9], (400, json!({ "message": "invalid JSON data" })));
+    assert_eq!((&short[10], &entries[10]["headers"]["X-Total-Records"]), (&(200, json!(null)), &json!(["2"])));
     assert_ne!(entries[0]["headers"]["Location"], entries[4]["headers"]["Location"]);
     assert_eq!(entries[3]["headers"]["X-Total-Records"], json!(["1"]));
     for wrong in [json!([null]), json!([{ "endpoint": 1 }]), json!([{ "params": [] }])] {

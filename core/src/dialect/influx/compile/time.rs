@@ -114,7 +114,8 @@ fn bound(op: BinaryOp, value: &Expr, now: Clock<'_>) -> Result<Bounds, Statement
         Constant::Time(nanos) => i64::try_from(nanos).expect("within the bounds just checked"),
         Constant::Duration(nanos) | Constant::Integer(nanos) => nanos,
         Constant::Float(nanos) => nanos as i64,
-        Constant::Text(_) => return Err(StatementError::TimeOperand("*influxql.StringLiteral")),
+        Constant::Text(_) if FULL => return Err(StatementError::TimeOperand("*influxql.StringLiteral")),
+        Constant::Text(_) => return Err(StatementError::TimeOperand("")),
         Constant::Other(kind) => return Err(StatementError::TimeOperand(kind)),
     };
     Ok(match op {
@@ -140,6 +141,12 @@ enum Constant<'a> {
     Other(&'static str),
 }
 
+/// A node without a time, by Go's name of it. An engine that is not [`FULL`] has no words for it.
+#[inline(always)]
+const fn other(kind: &'static str) -> Constant<'static> {
+    Constant::Other(if FULL { kind } else { "" })
+}
+
 fn constant<'a>(expr: &'a Expr, now: Clock<'_>) -> Result<Constant<'a>, StatementError> {
     Ok(match expr {
         Expr::Paren(inner) => constant(inner, now)?,
@@ -155,13 +162,13 @@ fn constant<'a>(expr: &'a Expr, now: Clock<'_>) -> Result<Constant<'a>, Statemen
             }
             left
         }
-        Expr::Boolean(_) => Constant::Other("*influxql.BooleanLiteral"),
-        Expr::Regex(_) => Constant::Other("*influxql.RegexLiteral"),
-        Expr::Unsigned(_) => Constant::Other("*influxql.UnsignedLiteral"),
-        Expr::Variable { .. } => Constant::Other("*influxql.VarRef"),
-        Expr::Wildcard(_) => Constant::Other("*influxql.Wildcard"),
-        Expr::Distinct(_) => Constant::Other("*influxql.Distinct"),
-        Expr::Call(_) => Constant::Other("*influxql.Call"),
+        Expr::Boolean(_) => other("*influxql.BooleanLiteral"),
+        Expr::Regex(_) => other("*influxql.RegexLiteral"),
+        Expr::Unsigned(_) => other("*influxql.UnsignedLiteral"),
+        Expr::Variable { .. } => other("*influxql.VarRef"),
+        Expr::Wildcard(_) => other("*influxql.Wildcard"),
+        Expr::Distinct(_) => other("*influxql.Distinct"),
+        Expr::Call(_) => other("*influxql.Call"),
     })
 }
 
