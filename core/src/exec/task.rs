@@ -81,7 +81,7 @@ pub enum QueryError {
     /// A function met a column whose type it does not take.
     #[error("{function} does not take {field_type} values")]
     Argument { function: &'static str, field_type: crate::value::FieldType },
-    /// Only of an engine that is not [`FULL`](crate::extent::FULL): the full one can do it.
+    /// Only of an engine that is not [`FULL`]: the full one can do it.
     #[error("this takes the full engine")]
     Beyond,
     /// The host's words for a read that failed.
