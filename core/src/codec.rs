@@ -34,9 +34,10 @@ pub mod varint;
 pub mod vector;
 
 use isopoint_kernels::bits;
+use std::ops::Range;
 use thiserror::Error;
 
-use crate::model::Values;
+use crate::model::{Strings, Values};
 use crate::value::FieldType;
 
 /// The most values one column may hold; callers check a count from outside against it before they decode.
@@ -74,12 +75,31 @@ pub fn encode(values: &Values, out: &mut Vec<u8>) {
 
 /// Appends `count` values of the type of `out`. On error `out` may hold some of them.
 pub fn decode(bytes: &[u8], count: usize, out: &mut Values) -> Result<(), DecodeError> {
+    decode_part(bytes, count, 0..count, out)
+}
+
+/// Appends `part` of `count` values. Of numbers only the vectors that hold some of them are unpacked, and bytes after
+/// them are not looked at; truths and texts are decoded whole.
+pub fn decode_part(bytes: &[u8], count: usize, part: Range<usize>, out: &mut Values) -> Result<(), DecodeError> {
+    let whole = part.len() == count;
     match out {
-        Values::Float(out) => float::decode(bytes, count, out),
-        Values::Integer(out) => integer::decode(bytes, count, out),
-        Values::Unsigned(out) => unsigned::decode(bytes, count, out),
-        Values::Boolean(out) => boolean::decode(bytes, count, out),
-        Values::String(out) => string::decode(bytes, count, out),
+        Values::Float(out) => float::decode_part(bytes, count, part, out),
+        Values::Integer(out) => integer::decode_part(bytes, count, part, out),
+        Values::Unsigned(out) => unsigned::decode_part(bytes, count, part, out),
+        Values::Boolean(out) if whole => boolean::decode(bytes, count, out),
+        Values::String(out) if whole => string::decode(bytes, count, out),
+        Values::Boolean(out) => {
+            let mut all = Vec::with_capacity(count);
+            boolean::decode(bytes, count, &mut all)?;
+            out.extend_from_slice(&all[part]);
+            Ok(())
+        }
+        Values::String(out) => {
+            let mut all = Strings::default();
+            string::decode(bytes, count, &mut all)?;
+            part.for_each(|row| out.push(all.get(row)));
+            Ok(())
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod gaps;
 mod group;
 mod heap;
 mod join;
+mod lanes;
 mod limit;
 mod load;
 mod map;
@@ -50,5 +51,6 @@ mod union;
 mod walk;
 
 pub use isopoint_kernels::exact_sum;
+pub use lanes::Pool;
 pub use needs::needs;
 pub use task::{Budget, QueryError, QueryStats, QueryTask, Step};

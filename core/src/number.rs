@@ -47,15 +47,44 @@ pub fn write_i64(value: i64, out: &mut Vec<u8>) {
 pub fn write_u64(mut value: u64, out: &mut Vec<u8>) {
     let mut text = [0; 20];
     let mut start = text.len();
-    loop {
+    while value >= 100 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&pair(value % 100));
+        value /= 100;
+    }
+    let last = pair(value);
+    start -= 1;
+    text[start] = last[1];
+    if value >= 10 {
         start -= 1;
-        text[start] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
+        text[start] = last[0];
     }
     out.extend_from_slice(&text[start..]);
+}
+
+/// The two digits of a number below 100.
+fn pair(value: u64) -> [u8; 2] {
+    let tens = value as u8 / 10;
+    [b'0' + tens, b'0' + (value as u8 - tens * 10)]
+}
+
+/// Appends a positive number that has at most four decimals and fewer than sixteen digits. False, and nothing appended,
+/// for others. Decimals of so few digits are doubles of their own, so that none is shorter.
+fn write_short(value: f64, out: &mut Vec<u8>) -> bool {
+    const SCALE: u64 = 10_000;
+    let scaled = (value * SCALE as f64 + 0.5) as u64;
+    if scaled >= 1_000_000_000_000_000 || scaled as f64 / SCALE as f64 != value {
+        return false;
+    }
+    write_u64(scaled / SCALE, out);
+    let fraction = scaled % SCALE;
+    if fraction > 0 {
+        let ([a, b], [c, d]) = (pair(fraction / 100), pair(fraction % 100));
+        let text = [b'.', a, b, c, d];
+        let zeros = text.iter().rev().take_while(|digit| **digit == b'0').count();
+        out.extend_from_slice(&text[..text.len() - zeros]);
+    }
+    true
 }
 
 fn write_float_or_word(value: f64, plain: std::ops::Range<i32>, exponent_digits: usize, out: &mut Vec<u8>) {
@@ -81,6 +110,10 @@ fn write_float(value: f64, plain: std::ops::Range<i32>, exponent_digits: usize, 
     let whole = value as u64;
     if whole <= MAX_EXACT && whole as f64 == value && (whole == 0 || plain.end > 15) {
         write_u64(whole, out);
+        return;
+    }
+    // From 1e-4 on, and below 1e11.
+    if plain.start <= -4 && plain.end > 11 && write_short(value, out) {
         return;
     }
     let mut buffer = zmij::Buffer::new();
@@ -350,6 +383,21 @@ mod tests {
             assert_eq!(written(write_json_float, value), json);
             assert_eq!(written(write_plain_float, value), plain);
             assert_eq!(written(write_template_float, value), template);
+        }
+    }
+
+    #[test]
+    fn few_decimals_are_the_shortest_digits() {
+        for at in 0..40_000_u64 {
+            let noise = at.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let value = (noise >> (noise % 64)) as f64 / POWERS[at as usize % 9];
+            for value in [value, f64::from_bits(value.to_bits() + 1)] {
+                let mut out = Vec::new();
+                write_plain_float(value, &mut out);
+                let (text, shortest) = (String::from_utf8(out).unwrap(), value.to_string());
+                // Of many digits several may be equally short.
+                assert_eq!((text.parse(), text.len()), (Ok(value), shortest.len()), "{text} {shortest}");
+            }
         }
     }
 

@@ -65,7 +65,7 @@ impl Task {
                 self.written = None;
                 self.work.wrote(outcome, values::both(replicas, &local.snapshot()));
             }
-            match self.work.turn(Budget { rows }, local, replicas, now) {
+            match self.work.turn(Budget::rows(rows), local, replicas, now) {
                 Told::Caller(told) => return told,
                 #[cfg(feature = "full")]
                 Told::Nobody => {}

@@ -20,6 +20,7 @@ use super::bits::VECTOR;
 use super::varint::{self, Reader};
 use super::{DecodeError, vector};
 use crate::value::canonical;
+use std::ops::Range;
 
 const CONSTANT: u8 = 0;
 const VECTORS: u8 = 1;
@@ -56,33 +57,57 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
 }
 
 pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), DecodeError> {
+    decode_part(bytes, count, 0..count, out)
+}
+
+/// Appends some of `count` values.
+pub fn decode_part(bytes: &[u8], count: usize, part: Range<usize>, out: &mut Vec<f64>) -> Result<(), DecodeError> {
     let mut reader = Reader::new(bytes);
     match reader.byte("encoding missing")? {
         CONSTANT => {
             let value = f64::from_bits(reader.u64("constant missing")?);
-            out.resize(out.len() + count, value);
+            out.resize(out.len() + part.len(), value);
         }
         VECTORS => {
-            out.reserve(count);
+            out.reserve(part.len());
             vector::with_scratch(count, &mut |numbers| {
-                let mut left = count;
-                while left > 0 {
-                    let numbers = &mut numbers[..left.min(VECTOR)];
-                    decode_vector(&mut reader, numbers, out)?;
-                    left -= numbers.len();
+                for (len, kept) in vector::vectors(count, part.clone()) {
+                    if kept.is_empty() {
+                        skip_vector(&mut reader, len)?;
+                    } else {
+                        decode_vector(&mut reader, &mut numbers[..len], kept, out)?;
+                    }
                 }
                 Ok(())
             })?;
         }
         _ => return Err(DecodeError { what: "unknown float encoding", offset: 0 }),
     }
-    reader.finish()
+    if part.end == count { reader.finish() } else { Ok(()) }
 }
 
-fn decode_vector(reader: &mut Reader<'_>, numbers: &mut [u64], out: &mut Vec<f64>) -> Result<(), DecodeError> {
+fn skip_vector(reader: &mut Reader<'_>, count: usize) -> Result<(), DecodeError> {
+    let tag = reader.byte("vector tag missing")?;
+    vector::skip(reader, count)?;
+    if tag < PATTERN && tag & EXCEPTIONS != 0 {
+        let exceptions = reader.length(count, "too many exceptions")?;
+        reader.take(exceptions * 10, "exception missing")?;
+    }
+    Ok(())
+}
+
+/// Fills `numbers` and appends the values that those `kept` stand for.
+fn decode_vector(
+    reader: &mut Reader<'_>,
+    numbers: &mut [u64],
+    kept: Range<usize>,
+    out: &mut Vec<f64>,
+) -> Result<(), DecodeError> {
     let before = reader.clone();
     let tag = reader.byte("vector tag missing")?;
     vector::decode(reader, numbers)?;
+    let (len, first) = (numbers.len(), kept.start);
+    let numbers = &numbers[kept];
     if tag >= PATTERN {
         let shift = tag - PATTERN;
         if shift > 63 {
@@ -100,11 +125,16 @@ fn decode_vector(reader: &mut Reader<'_>, numbers: &mut [u64], out: &mut Vec<f64
         out.extend(numbers.iter().map(|number| whole(*number) / power));
     }
     if tag & EXCEPTIONS != 0 {
-        let exceptions = reader.length(numbers.len(), "too many exceptions")?;
+        let exceptions = reader.length(len, "too many exceptions")?;
         for _ in 0..exceptions {
             let position = usize::from(reader.u16("exception position missing")?);
             let value = f64::from_bits(reader.u64("exception missing")?);
-            *out[start..].get_mut(position).ok_or_else(|| reader.error("exception outside its vector"))? = value;
+            if position >= len {
+                return Err(reader.error("exception outside its vector"));
+            }
+            if let Some(slot) = position.checked_sub(first).and_then(|position| out[start..].get_mut(position)) {
+                *slot = value;
+            }
         }
     }
     Ok(())

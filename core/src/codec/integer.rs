@@ -7,6 +7,7 @@
 
 use super::varint::{self, Reader};
 use super::{DecodeError, vector};
+use std::ops::Range;
 
 const CONSTANT: u8 = 0;
 const VECTORS: u8 = 1;
@@ -16,10 +17,13 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
 }
 
 pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), DecodeError> {
-    let mut reader = Reader::new(bytes);
-    out.reserve(count);
-    decode_words(&mut reader, count, &mut |words| out.extend(words.iter().map(|word| *word as i64)))?;
-    reader.finish()
+    decode_part(bytes, count, 0..count, out)
+}
+
+/// Appends some of `count` values.
+pub fn decode_part(bytes: &[u8], count: usize, part: Range<usize>, out: &mut Vec<i64>) -> Result<(), DecodeError> {
+    out.reserve(part.len());
+    decode_words(bytes, count, part, &mut |words| out.extend(words.iter().map(|word| *word as i64)))
 }
 
 /// Appends 64-bit words that count as signed numbers.
@@ -38,24 +42,25 @@ pub(super) fn encode_words(words: impl ExactSizeIterator<Item = u64> + Clone, ou
 }
 
 pub(super) fn decode_words(
-    reader: &mut Reader<'_>,
+    bytes: &[u8],
     count: usize,
+    part: Range<usize>,
     each: &mut dyn FnMut(&[u64]),
 ) -> Result<(), DecodeError> {
-    let before = reader.clone();
+    let mut reader = Reader::new(bytes);
     match reader.byte("encoding missing")? {
         CONSTANT => {
             let value = reader.signed("constant missing")?;
             let vector = [value as u64; super::bits::VECTOR];
-            let mut left = count;
+            let mut left = part.len();
             while left > 0 {
                 let values = &vector[..left.min(vector.len())];
                 each(values);
                 left -= values.len();
             }
-            Ok(())
         }
-        VECTORS => vector::decode_all(reader, count, each),
-        _ => Err(before.error("unknown integer encoding")),
+        VECTORS => vector::decode_part(&mut reader, count, part.clone(), each)?,
+        _ => return Err(DecodeError { what: "unknown integer encoding", offset: 0 }),
     }
+    if part.end == count { reader.finish() } else { Ok(()) }
 }

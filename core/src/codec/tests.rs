@@ -33,7 +33,22 @@ fn check(values: &Values) -> usize {
         assert!(back.iter().skip(1).eq(values.iter()));
     }
     assert!(bits(&back).iter().skip(1).eq(&bits(values)));
+    for part in parts(values.len()) {
+        let mut some = Values::new(values.field_type());
+        decode_part(&bytes, values.len(), part.clone(), &mut some).unwrap();
+        assert_eq!(some.len(), part.len());
+        assert!(bits(&some).iter().eq(bits(values).iter().skip(part.start).take(part.len())), "{part:?}");
+        if let (Values::String(some), Values::String(values)) = (&some, values) {
+            assert!(some.iter().eq(values.iter().skip(part.start).take(part.len())));
+        }
+    }
     bytes.len()
+}
+
+/// Some parts of `len` values, on borders of vectors and off them.
+fn parts(len: usize) -> Vec<Range<usize>> {
+    let (third, vector) = (len / 3, bits::VECTOR.min(len));
+    vec![0..len.min(1), third..len - third, len.saturating_sub(1)..len, 0..vector, vector..len, third..third]
 }
 
 fn check_times(times: &[i64]) -> usize {
@@ -42,6 +57,11 @@ fn check_times(times: &[i64]) -> usize {
     let mut back = Vec::new();
     times::decode(&bytes, times.len(), &mut back).unwrap();
     assert_eq!(back, times);
+    for part in parts(times.len()).into_iter().filter(|part| !part.is_empty()) {
+        let mut some = Vec::new();
+        times::decode_part(&bytes, times.len(), part.clone(), &mut some).unwrap();
+        assert_eq!(some, times[part]);
+    }
     bytes.len()
 }
 

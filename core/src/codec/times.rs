@@ -10,6 +10,7 @@
 
 use super::varint::{self, Reader};
 use super::{DecodeError, vector};
+use std::ops::Range;
 
 const REGULAR: u8 = 0;
 const VECTORS: u8 = 1;
@@ -33,19 +34,24 @@ pub fn encode(times: &[i64], out: &mut Vec<u8>) {
 
 /// Appends `count` times, checked to ascend strictly from the first to the last of them.
 pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), DecodeError> {
+    decode_part(bytes, count, 0..count, out)
+}
+
+/// Appends some of `count` times, checked among themselves.
+pub fn decode_part(bytes: &[u8], count: usize, part: Range<usize>, out: &mut Vec<i64>) -> Result<(), DecodeError> {
     let mut reader = Reader::new(bytes);
     let encoding = reader.byte("encoding missing")?;
     let start = reader.signed("start missing")?;
     match encoding {
         REGULAR => {
             let step = reader.varint("step missing")?;
-            push_regular(start, step, count, out).ok_or_else(|| reader.error("step out of range"))?;
+            push_regular(start, step, count, part.clone(), out).ok_or_else(|| reader.error("step out of range"))?;
         }
         VECTORS => {
             let unit = reader.varint("unit missing")?;
             let from = out.len();
-            out.reserve(count);
-            vector::decode_all(&mut reader, count, &mut |words| {
+            out.reserve(part.len());
+            vector::decode_part(&mut reader, count, part.clone(), &mut |words| {
                 out.extend(words.iter().map(|word| start.wrapping_add(word.wrapping_mul(unit) as i64)));
             })?;
             let times = &out[from..];
@@ -55,7 +61,7 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), Deco
         }
         _ => return Err(DecodeError { what: "unknown time encoding", offset: 0 }),
     }
-    reader.finish()
+    if part.end == count { reader.finish() } else { Ok(()) }
 }
 
 /// The distance of all neighbours, when it is one and the same. One time has step 0, no times have none.
@@ -70,15 +76,17 @@ pub fn regular_step(times: &[i64]) -> Option<u64> {
     }
 }
 
-/// Appends `count` times from `start`, `step` apart. `None`, and nothing appended, when they do not ascend or do not
-/// fit.
-pub fn push_regular(start: i64, step: u64, count: usize, out: &mut Vec<i64>) -> Option<()> {
+/// Appends `part` of `count` times from `start`, `step` apart. `None`, and nothing appended, when they do not ascend or
+/// do not fit.
+pub fn push_regular(start: i64, step: u64, count: usize, part: Range<usize>, out: &mut Vec<i64>) -> Option<()> {
     let steps = count.saturating_sub(1) as u64;
     start.checked_add_unsigned(step.checked_mul(steps)?)?;
     if step == 0 && steps > 0 {
         return None;
     }
-    out.extend((0..count as u64).map(|row| start.wrapping_add_unsigned(step.wrapping_mul(row))));
+    out.extend(
+        (part.start as u64..part.end.min(count) as u64).map(|row| start.wrapping_add_unsigned(step.wrapping_mul(row))),
+    );
     Some(())
 }
 

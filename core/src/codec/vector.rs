@@ -19,6 +19,7 @@ use super::DecodeError;
 use super::bits::{self, VECTOR, width_of};
 use super::varint::{self, Reader, zigzag};
 use crate::order::sort_few;
+use std::ops::Range;
 
 const WIDTHS: u8 = 65;
 const PATCHED: u8 = 3 * WIDTHS;
@@ -43,16 +44,79 @@ pub fn encode_all(values: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u8>)
 
 /// Reads what [`encode_all`] wrote for `count` numbers, and hands them on a vector at a time.
 pub fn decode_all(reader: &mut Reader<'_>, count: usize, each: &mut dyn FnMut(&[u64])) -> Result<(), DecodeError> {
+    decode_part(reader, count, 0..count, each)
+}
+
+/// The same for some of the numbers: vectors before them are passed over, what comes after is not looked at.
+pub fn decode_part(
+    reader: &mut Reader<'_>,
+    count: usize,
+    part: Range<usize>,
+    each: &mut dyn FnMut(&[u64]),
+) -> Result<(), DecodeError> {
     with_scratch(count, &mut |vector| {
-        let mut left = count;
-        while left > 0 {
-            let values = &mut vector[..left.min(VECTOR)];
-            decode(reader, values)?;
-            each(values);
-            left -= values.len();
+        for (len, kept) in vectors(count, part.clone()) {
+            if kept.is_empty() {
+                skip(reader, len)?;
+            } else {
+                let values = &mut vector[..len];
+                decode(reader, values)?;
+                each(&values[kept]);
+            }
         }
         Ok(())
     })
+}
+
+/// The vectors of a column of `count` numbers up to the last of `part`: the length of each, and which of it are meant.
+pub(super) fn vectors(count: usize, part: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let end = part.end.min(count);
+    (0..end).step_by(VECTOR).map(move |at| {
+        let len = (count - at).min(VECTOR);
+        (len, part.start.saturating_sub(at).min(len)..(end - at).min(len))
+    })
+}
+
+/// Passes over one vector of `count` numbers.
+pub(super) fn skip(reader: &mut Reader<'_>, count: usize) -> Result<(), DecodeError> {
+    let head = Head::read(reader)?;
+    reader.take(bits::packed_len(count, head.width), "vector cut short")?;
+    if head.patched {
+        for _ in 0..reader.length(count, "too many patches")? {
+            reader.u16("patch position missing")?;
+            reader.signed("patch missing")?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands before the residuals.
+struct Head {
+    patched: bool,
+    order: u8,
+    width: u32,
+    first: u64,
+    slope: u64,
+    base: u64,
+}
+
+impl Head {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let before = reader.clone();
+        let mut head = reader.byte("vector head missing")?;
+        let patched = head == PATCHED;
+        if patched {
+            head = reader.byte("vector head missing")?;
+        }
+        let (order, width) = (head / WIDTHS, u32::from(head % WIDTHS));
+        if order > 2 {
+            return Err(before.error("unknown vector head"));
+        }
+        let first = if order > 0 { reader.signed("vector's first number missing")? as u64 } else { 0 };
+        let slope = if order > 1 { reader.signed("vector's slope missing")? as u64 } else { 0 };
+        let base = reader.signed("vector base missing")? as u64;
+        Ok(Self { patched, order, width, first, slope, base })
+    }
 }
 
 /// Lends zeros, as many as `count` or a full vector: short series should not pay for clearing a full one each.
@@ -111,19 +175,7 @@ fn encode_in(residuals: &mut [u64], values: &[u64], out: &mut Vec<u8>) {
 
 /// Fills `out`, at most [`VECTOR`] long, with the numbers [`encode`] wrote.
 pub fn decode(reader: &mut Reader<'_>, out: &mut [u64]) -> Result<(), DecodeError> {
-    let before = reader.clone();
-    let mut head = reader.byte("vector head missing")?;
-    let patched = head == PATCHED;
-    if patched {
-        head = reader.byte("vector head missing")?;
-    }
-    let (order, width) = (head / WIDTHS, u32::from(head % WIDTHS));
-    if order > 2 {
-        return Err(before.error("unknown vector head"));
-    }
-    let first = if order > 0 { reader.signed("vector's first number missing")? as u64 } else { 0 };
-    let slope = if order > 1 { reader.signed("vector's slope missing")? as u64 } else { 0 };
-    let base = reader.signed("vector base missing")? as u64;
+    let Head { patched, order, width, first, slope, base } = Head::read(reader)?;
     bits::unpack(reader.take(bits::packed_len(out.len(), width), "vector cut short")?, width, out);
     if patched {
         let patches = reader.length(out.len(), "too many patches")?;

@@ -21,6 +21,10 @@ impl JsonWriter {
         Self { pretty, ..Self::default() }
     }
 
+    pub const fn is_pretty(&self) -> bool {
+        self.pretty
+    }
+
     pub fn len(&self) -> usize {
         self.out.len()
     }

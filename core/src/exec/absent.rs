@@ -1,9 +1,8 @@
 //! A group that nothing is known of.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags};
 use super::task::QueryError;
 use crate::value::FieldType;
-use std::sync::Arc;
 
 pub(super) struct AbsentSource {
     group: [Header; 1],
@@ -25,7 +24,7 @@ impl Source for AbsentSource {
         Vec::new()
     }
 
-    fn open(&self, _: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, _: usize, _: &Ask) -> Box<dyn Cursor> {
         Box::new(AbsentCursor)
     }
 }

@@ -201,6 +201,78 @@ impl Accumulator {
         Ok(())
     }
 
+    /// Forgets all slots; the room for them stays.
+    pub(super) fn empty(&mut self) {
+        match &mut self.state {
+            State::Count(values) => values.clear(),
+            State::Float(values) => values.clear(),
+            State::Whole(values, _) => values.clear(),
+            State::Point(values) => values.clear(),
+            State::Extreme(Extremes::Float(values)) => values.clear(),
+            State::Extreme(Extremes::Integer(values)) => values.clear(),
+            State::Extreme(Extremes::Unsigned(values)) => values.clear(),
+            State::Extreme(Extremes::Boolean(values)) => values.clear(),
+            State::Nothing => {}
+        }
+        self.carry.clear();
+    }
+
+    /// Takes in what the same call has kept of later rows; `slots` says which of its slots is which here.
+    pub(super) fn merge(&mut self, mut other: Self, slots: &[(u32, u32)]) {
+        fn extremes<T: Ordered>(least: bool, best: &mut [Option<T>], others: &[Option<T>], slots: &[(u32, u32)]) {
+            for (from, to) in slots {
+                if let Some(found) = others[*from as usize] {
+                    better(least, &mut best[*to as usize], found);
+                }
+            }
+        }
+        let (function, least) = (self.function, self.function == Function::Min);
+        match (&mut self.state, &mut other.state) {
+            (State::Count(counts), State::Count(others)) => {
+                slots.iter().for_each(|(from, to)| counts[*to as usize] += others[*from as usize]);
+            }
+            (State::Float(sums), State::Float(others)) => {
+                for (from, to) in slots {
+                    let (sum, count) = &others[*from as usize];
+                    sums[*to as usize].0.merge(sum);
+                    sums[*to as usize].1 += count;
+                }
+            }
+            (State::Whole(sums, _), State::Whole(others, _)) => {
+                for (from, to) in slots {
+                    let (sum, count) = others[*from as usize];
+                    sums[*to as usize].0 = sums[*to as usize].0.wrapping_add(sum);
+                    sums[*to as usize].1 += count;
+                }
+            }
+            (State::Extreme(Extremes::Float(best)), State::Extreme(Extremes::Float(others))) => {
+                extremes(least, best, others, slots);
+            }
+            (State::Extreme(Extremes::Integer(best)), State::Extreme(Extremes::Integer(others))) => {
+                extremes(least, best, others, slots);
+            }
+            (State::Extreme(Extremes::Unsigned(best)), State::Extreme(Extremes::Unsigned(others))) => {
+                extremes(least, best, others, slots);
+            }
+            (State::Extreme(Extremes::Boolean(best)), State::Extreme(Extremes::Boolean(others))) => {
+                extremes(least, best, others, slots);
+            }
+            (State::Point(points), State::Point(others)) => {
+                for (from, to) in slots {
+                    let Some((time, value)) = others[*from as usize].take() else { continue };
+                    let chosen = &mut points[*to as usize];
+                    if beats(function, (time, value.as_value()), chosen.as_ref()) {
+                        *chosen = Some((time, value));
+                        if let Some(carried) = self.carry.get_mut(*to as usize) {
+                            *carried = other.carry.get_mut(*from as usize).map(std::mem::take).unwrap_or_default();
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn fold(&mut self, cut: &Cut<'_>) {
         let Rows { from, to, .. } = *cut.rows;
         match cut.rows.columns.get(self.argument) {

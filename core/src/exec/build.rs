@@ -1,7 +1,7 @@
 //! A plan's nodes to sources.
 
 use super::absent::AbsentSource;
-use super::aggregate::AggregateSource;
+use super::aggregate::{self, AggregateSource};
 use super::cursor::Source;
 use super::expect;
 use super::fill::{self, FillSource};
@@ -23,21 +23,24 @@ use super::union::UnionSource;
 use super::walk::WalkSource;
 use crate::extent::FULL;
 use crate::limits::Limits;
-use crate::plan::{Bucket, Node, Pair, Pool, Rank};
+use crate::plan::{Bucket, FillWith, Node, Pair, Pool, Rank};
 use crate::store::Snapshot;
 use std::sync::Arc;
 
 pub(super) struct Built {
     pub(super) source: Arc<dyn Source>,
     pub(super) scans: Vec<Arc<ScanSource>>,
+    /// Groups do not depend on each other.
+    pub(super) separable: bool,
     /// The most parts of any bucket that waits for the most points of any series; 0 if none does.
     pub(super) most_parts: u64,
 }
 
 pub(super) fn build(plan: Node, snapshot: &Snapshot, limits: &Limits) -> Result<Built, QueryError> {
     let mut builder = Builder { snapshot, limits, scans: Vec::new(), most_parts: 0, most_rows: None };
+    let separable = separable(&plan);
     let source = builder.node(plan, false)?;
-    Ok(Built { source, scans: builder.scans, most_parts: builder.most_parts })
+    Ok(Built { source, scans: builder.scans, separable, most_parts: builder.most_parts })
 }
 
 struct Builder<'a> {
@@ -45,7 +48,7 @@ struct Builder<'a> {
     limits: &'a Limits,
     scans: Vec<Arc<ScanSource>>,
     most_parts: u64,
-    /// Set by a limit for the node just below it, if that is a `Group`.
+    /// Set by a limit for the `Group` or `Aggregate` below it of which no more rows can be needed.
     most_rows: Option<u64>,
 }
 
@@ -67,10 +70,13 @@ impl Builder<'_> {
             }
             Node::Map(map) => Arc::new(MapSource::new(self.node(map.input, reversed)?, map.columns, map.drop_empty)),
             Node::Aggregate(aggregate) => {
+                let most_rows = self.most_rows.take();
+                let separable = separable(&aggregate.input);
                 let source = self.node(aggregate.input, false)?;
                 self.most_parts = self.most_parts.max(waiting_parts(&aggregate.bucket));
                 let (bucket, calls, time) = (aggregate.bucket, aggregate.calls, aggregate.time);
-                Arc::new(AggregateSource::new(source, &aggregate.by, bucket, calls, time, descending, reversed))
+                let work = aggregate::Work { bucket: Some(bucket), calls, time, descending, separable, most_rows };
+                Arc::new(AggregateSource::new(source, &aggregate.by, work, reversed))
             }
             Node::Fill(fill) => {
                 self.most_parts = self.most_parts.max(waiting_parts(&fill.bucket));
@@ -87,8 +93,7 @@ impl Builder<'_> {
             }
             Node::Order(order) => self.node(order.input, reversed != order.descending)?,
             Node::Limit(mut limit) => {
-                let below = if let Node::Order(order) = &limit.input { &order.input } else { &limit.input };
-                if matches!(below, Node::Group(_)) {
+                if self.gives_first_rows(&limit.input) {
                     self.most_rows = limit.rows.map(|rows| rows.saturating_add(limit.skip_rows));
                 }
                 let input = std::mem::replace(&mut limit.input, Node::Join(Vec::new()));
@@ -129,8 +134,9 @@ impl Builder<'_> {
                 Arc::new(JoinSource::new(sources, descending, reversed))
             }
             Node::Across(across) => {
+                let separable = separable(&across.input);
                 let source = self.node(across.input, false)?;
-                Arc::new(AggregateSource::across(source, across.function, across.name, descending))
+                Arc::new(AggregateSource::across(source, across.function, across.name, descending, separable))
             }
             Node::DropGaps(inner) => Arc::new(GapsSource::new(self.node(*inner, reversed)?)),
             Node::Sample(sample) => {
@@ -160,7 +166,34 @@ impl Builder<'_> {
             | Node::Limit(_) => self.node(node, reversed)?,
         })
     }
+}
 
+impl Builder<'_> {
+    /// Whether the first rows of a node follow from the first rows of a `Group` or an `Aggregate` below it, and nothing
+    /// between them turns one row into several.
+    fn gives_first_rows(&self, node: &Node) -> bool {
+        match node {
+            Node::Group(_) => true,
+            // The limit's words depend on how many buckets there are in all.
+            Node::Aggregate(aggregate) => {
+                matches!(aggregate.bucket, Bucket::Every { .. }) && self.limits.max_select_buckets == 0
+            }
+            Node::Order(order) => self.gives_first_rows(&order.input),
+            // Rows it makes stand before rows that are there, so that there are no fewer.
+            Node::Fill(fill) => {
+                let looks_ahead = |with: &FillWith| {
+                    matches!(with, FillWith::Linear | FillWith::LinearWithin(_) | FillWith::ValueIfAny(_))
+                };
+                matches!(fill.input, Node::Aggregate(_))
+                    && !fill.columns.iter().any(looks_ahead)
+                    && self.gives_first_rows(&fill.input)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Builder<'_> {
     /// The nodes that need all groups of their input. Their groups keep their order, whoever wants them reversed.
     fn pooled(&mut self, node: Node) -> Result<Arc<dyn Source>, QueryError> {
         Ok(match node {
@@ -222,6 +255,36 @@ fn descending(node: &Node) -> bool {
         Node::Union(inputs) | Node::Join(inputs) => inputs.first().is_some_and(descending),
         // Made for ascending rows only.
         Node::Merge(_)
+        | Node::Pool(_)
+        | Node::Quantile(_)
+        | Node::Follow(_)
+        | Node::Pair(_)
+        | Node::Rank(_)
+        | Node::Expect(_) => false,
+    }
+}
+
+/// Whether each group of a node can be read without the others, and beside them.
+fn separable(node: &Node) -> bool {
+    match node {
+        Node::Scan(_) | Node::Absent(_) => true,
+        Node::Group(group) => separable(&group.input),
+        Node::Filter(filter) => separable(&filter.input),
+        Node::Map(map) => separable(&map.input),
+        Node::Aggregate(aggregate) => separable(&aggregate.input),
+        Node::Reduce(reduce) => separable(&reduce.input),
+        Node::Transform(transform) => separable(&transform.input),
+        Node::Sort(sort) => separable(&sort.input),
+        Node::Fill(fill) => separable(&fill.input),
+        Node::Across(across) => separable(&across.input),
+        Node::Sample(sample) => separable(&sample.input),
+        Node::Order(order) => separable(&order.input),
+        // One that counts groups has to meet them in their order.
+        Node::Limit(limit) => limit.groups.is_none() && limit.skip_groups == 0 && separable(&limit.input),
+        Node::Union(inputs) | Node::Join(inputs) => inputs.iter().all(separable),
+        // They share what they gather.
+        Node::DropGaps(_)
+        | Node::Merge(_)
         | Node::Pool(_)
         | Node::Quantile(_)
         | Node::Follow(_)

@@ -1,6 +1,7 @@
 //! What operators are to each other: sources of groups, cursors over a group's rows, and what all of them share.
 
 use super::bucket::Buckets;
+use super::lanes::Pool;
 use super::load::Summary;
 use super::task::{QueryError, QueryStats};
 use crate::hash::Map;
@@ -8,6 +9,7 @@ use crate::limits::{Exceeded, Limits};
 use crate::model::{Column, SeriesKey};
 use crate::order::sort_by;
 use crate::store::ByteRange;
+use crate::time::TimeRange;
 use crate::value::{FieldType, Value};
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -21,8 +23,42 @@ pub(super) trait Source: Send + Sync {
     /// Every tag its groups may have, sorted.
     fn tag_keys(&self) -> Vec<String>;
 
-    /// The rows of a group. Who passes a wish takes [`Poll::Summary`] too, and rows without any value.
-    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor>;
+    /// The rows of a group.
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor>;
+
+    /// Where the rows of a group lie, at the most; `None` if that is not known, or if [`Ask::range`] is not heeded.
+    fn extent(&self, _group: usize) -> Option<TimeRange> {
+        None
+    }
+}
+
+/// What the reader of a group wants of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ask {
+    /// Who passes a wish takes [`Poll::Summary`] too, and rows without any value.
+    pub(super) wish: Option<Arc<Wish>>,
+    /// Only rows within, of a source that knows its [`extent`](Source::extent).
+    pub(super) range: Option<TimeRange>,
+    pub(super) pace: Pace,
+}
+
+impl Ask {
+    /// For the input of what works row by row.
+    pub(super) fn without_wish(&self) -> Self {
+        Self { wish: None, ..self.clone() }
+    }
+}
+
+/// How much of a block is decoded at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// A little first, since the reader may have enough of it, then more and more.
+    #[default]
+    Growing,
+    /// A vector: many series are read at the same time.
+    Narrow,
+    /// All of it.
+    Whole,
 }
 
 /// When a block's header may stand for the block.
@@ -153,6 +189,9 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Rows that could be looked at in the time a block's header takes.
+const HEADER: u64 = 32;
+
 /// What the cursors of one query share.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -162,11 +201,32 @@ pub(super) struct Context {
     pub(super) memory: Memory,
     /// Rows left of this step's budget.
     pub(super) budget: u64,
+    /// Threads to share work out to; none where that would change what the answer is.
+    pub(super) pool: Option<&'static dyn Pool>,
     /// The most points any one series has, once counted; see [`Bucket::Count`](crate::plan::Bucket::Count).
     pub(super) most_points: u64,
 }
 
 impl Context {
+    /// For work of the same query done beside it.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            limits: self.limits.clone(),
+            stats: QueryStats::default(),
+            io: Io::default(),
+            memory: self.memory.clone(),
+            budget: self.budget,
+            pool: None,
+            most_points: self.most_points,
+        }
+    }
+
+    /// Whether the rest of the work is worth sharing out.
+    pub(super) fn shares(&self) -> bool {
+        let looked_at = self.stats.points + self.stats.blocks_from_header * HEADER;
+        self.pool.is_some_and(|pool| looked_at >= pool.worth())
+    }
+
     /// Takes rows off the budget. At zero a cursor yields before it loads more.
     pub(super) fn look_at(&mut self, rows: usize) -> Result<(), QueryError> {
         let rows = rows as u64;

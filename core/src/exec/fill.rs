@@ -1,7 +1,7 @@
 //! Rows for buckets without any, values for columns without one.
 
 use super::bucket::Buckets;
-use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::table::{Table, cast};
 use super::task::QueryError;
 use crate::limits::Exceeded;
@@ -37,10 +37,10 @@ impl Source for FillSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         let columns = &self.groups()[group].columns;
         Box::new(FillCursor {
-            input: self.input.open(group, None),
+            input: self.input.open(group, &Ask::default()),
             shared: Arc::clone(&self.shared),
             kept: Table::new(columns),
             lease: None,
@@ -191,6 +191,11 @@ impl Cursor for FillCursor {
         if let Some(wait) = self.gather(cx)? {
             return Ok(wait);
         }
+        // There may be rows without end, of which the reader wants none.
+        if cx.budget == 0 {
+            return Ok(Poll::Yield);
+        }
+        cx.budget = cx.budget.saturating_sub(PAGE as u64);
         self.out.clear();
         while self.out.len() < PAGE {
             let Some((bucket, last)) = self.next else {

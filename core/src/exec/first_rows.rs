@@ -1,7 +1,7 @@
 //! The first rows of many series by time, when no more are wanted: one series is read at a time, so memory is that of
 //! the rows and not of a block for each series.
 
-use super::cursor::{ColumnDef, Context, Cursor, Lease, Poll, Rows, Source};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Lease, Poll, Rows, Source};
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use std::collections::VecDeque;
@@ -76,7 +76,7 @@ impl FirstRows {
 impl Cursor for FirstRows {
     fn prefetch(&mut self, cx: &mut Context) -> Result<(), QueryError> {
         while self.opened < self.members.len() && self.cursors.len() < AHEAD && cx.io.has_room() {
-            let mut cursor = self.input.open(self.members[self.opened] as usize, None);
+            let mut cursor = self.input.open(self.members[self.opened] as usize, &Ask::default());
             cursor.prefetch(cx)?;
             self.cursors.push_back(cursor);
             self.opened += 1;
@@ -94,7 +94,7 @@ impl Cursor for FirstRows {
         loop {
             self.prefetch(cx)?;
             if self.cursors.is_empty() && self.opened < self.members.len() {
-                self.cursors.push_back(self.input.open(self.members[self.opened] as usize, None));
+                self.cursors.push_back(self.input.open(self.members[self.opened] as usize, &Ask::default()));
                 self.opened += 1;
             }
             let Some(mut cursor) = self.cursors.pop_front() else { break };

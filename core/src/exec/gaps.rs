@@ -1,6 +1,6 @@
 //! Rows that no group has a value in are taken out of all.
 
-use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::table::Table;
 use super::task::QueryError;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ impl Source for GapsSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         let (input, gathered) = (Arc::clone(&self.input), Arc::clone(&self.gathered));
         Box::new(GapsCursor { input, gathered, group, given: false, out: Table::new(&self.groups()[group].columns) })
     }
@@ -48,7 +48,7 @@ impl Gathered {
             let cursor = self.cursor.get_or_insert_with(|| {
                 let group = self.tables.len();
                 self.tables.push(Table::new(&groups[group].columns));
-                input.open(group, None)
+                input.open(group, &Ask::default())
             });
             match cursor.next(cx)? {
                 Poll::Rows => {

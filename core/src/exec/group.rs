@@ -1,14 +1,15 @@
 //! Groups of groups, and their rows merged by time.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Tags, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Pace, Poll, Rows, Source, Tags, View};
 use super::first_rows::FirstRows;
 use super::heap::Heap;
-use super::table::{Table, row_bytes};
+use super::table::{Table, extend, row_bytes};
 use super::task::QueryError;
 use crate::order::sort_dedup;
 use crate::plan::{GroupBy, Listed, Ties};
 use crate::sorted::SortedMap;
 use crate::value::Value;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub(super) struct GroupSource {
 
 /// With more groups than this, and few rows asked for, they are read one after the other.
 const MANY: usize = 16;
+/// So many groups may hold whole blocks at the same time.
+const FEW_GROUPS: usize = 8;
 /// Few rows.
 const FEW: u64 = 1 << 16;
 
@@ -102,10 +105,10 @@ impl Source for GroupSource {
         self.grouping.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let members = &self.grouping.members[group];
         if let [only] = members[..] {
-            return self.input.open(only as usize, None);
+            return self.input.open(only as usize, &ask.without_wish());
         }
         if self.ties == Ties::Apart {
             return Box::new(ApartCursor {
@@ -119,15 +122,16 @@ impl Source for GroupSource {
             let input = Arc::clone(&self.input);
             return Box::new(FirstRows::new(input, members.clone(), columns, most as usize, self.descending));
         }
+        // All of them are read at the same time.
+        let pace = if members.len() > FEW_GROUPS { Pace::Narrow } else { Pace::Growing };
+        let ask = Ask { pace, ..ask.without_wish() };
         Box::new(MergeCursor {
-            inputs: members
-                .iter()
-                .map(|at| Member { cursor: self.input.open(*at as usize, None), at: 0, there: false })
-                .collect(),
+            inputs: members.iter().map(|at| Member::new(self.input.open(*at as usize, &ask))).collect(),
             keys: vec![0; members.len()],
             order: Order { descending: self.descending, ties: self.ties.clone() },
             lacking: (0..members.len()).collect(),
             heap: None,
+            chosen: Vec::new(),
             out: Table::new(&self.grouping.groups[group].columns),
             columns,
             lease: None,
@@ -149,7 +153,7 @@ impl Cursor for ApartCursor {
             let cursor = match &mut self.open {
                 Some(cursor) => cursor,
                 None => match self.members.pop_front() {
-                    Some(member) => self.open.insert(self.input.open(member as usize, None)),
+                    Some(member) => self.open.insert(self.input.open(member as usize, &Ask::default())),
                     None => return Ok(Poll::End),
                 },
             };
@@ -168,10 +172,29 @@ impl Cursor for ApartCursor {
 
 struct Member {
     cursor: Box<dyn Cursor>,
-    /// The next row of its present run.
+    /// Of the rows of its present run, the first of which has number `first` there.
+    times: Vec<i64>,
+    first: usize,
+    /// The next one of them.
     at: usize,
     /// Whether it has one.
     there: bool,
+    /// Its place among the members whose rows are being copied.
+    place: Cell<usize>,
+}
+
+impl Member {
+    const fn new(cursor: Box<dyn Cursor>) -> Self {
+        Self { cursor, times: Vec::new(), first: 0, at: 0, there: false, place: Cell::new(0) }
+    }
+}
+
+/// Rows of a member's run, by their place in its times.
+#[derive(Clone, Copy)]
+struct Stretch {
+    member: usize,
+    from: usize,
+    to: usize,
 }
 
 struct MergeCursor {
@@ -183,6 +206,8 @@ struct MergeCursor {
     lacking: VecDeque<usize>,
     /// The members that have a row; none until all were asked for their first.
     heap: Option<Heap>,
+    /// What comes next, still in the members' runs.
+    chosen: Vec<Stretch>,
     out: Table,
     columns: Arc<[ColumnDef]>,
     lease: Option<Lease>,
@@ -217,8 +242,8 @@ impl Order {
         }
         let (a_rows, b_rows) = (a.cursor.rows(), b.cursor.rows());
         for column in texts {
-            let one = a_rows.columns.get(*column).and_then(|view| view.get(a.at));
-            let two = b_rows.columns.get(*column).and_then(|view| view.get(b.at));
+            let one = a_rows.columns.get(*column).and_then(|view| view.get(a.first + a.at));
+            let two = b_rows.columns.get(*column).and_then(|view| view.get(b.first + b.at));
             let (Some(Value::String(one)), Some(Value::String(two))) = (one, two) else { return false };
             if one != two {
                 return (one < two) != self.descending;
@@ -241,10 +266,12 @@ impl MergeCursor {
         while let Some(&member) = self.lacking.front() {
             match self.inputs[member].cursor.next(cx)? {
                 Poll::Rows => {
-                    let rows = self.inputs[member].cursor.rows();
-                    self.keys[member] = self.order.key(rows.times[rows.from]);
-                    self.inputs[member].at = rows.from;
-                    self.inputs[member].there = true;
+                    let Member { cursor, times, first, at, there, .. } = &mut self.inputs[member];
+                    let rows = cursor.rows();
+                    times.clear();
+                    times.extend_from_slice(rows.times());
+                    (*first, *at, *there) = (rows.from, 0, true);
+                    self.keys[member] = self.order.key(times[0]);
                     if let Some(heap) = &mut self.heap {
                         heap.push(member, &|a, b| self.order.less(&self.inputs, &self.keys, a, b));
                     }
@@ -270,35 +297,33 @@ impl MergeCursor {
         Ok(None)
     }
 
-    /// The next rows of one member: it, and the row after them. They leave the heap, and the member is put back unless
-    /// its run is used up.
-    fn take(&mut self, room: usize) -> Option<(usize, usize)> {
+    /// The next rows of one member. They leave the heap, and the member is put back unless its run is used up.
+    fn take(&mut self, room: usize) -> Option<Stretch> {
         let Self { inputs, keys, order, heap, lacking, .. } = self;
         let heap = heap.as_mut()?;
         let member = heap.pop(&|a, b| order.less(inputs, keys, a, b))?;
-        let (from, end) = (inputs[member].at, inputs[member].cursor.rows().to);
+        let (from, end) = (inputs[member].at, inputs[member].times.len());
         let most = end.min(from + room);
         let mut to = from + 1;
-        let key = |inputs: &[Member], row: usize| order.key(inputs[member].cursor.rows().times[row]);
         if order.may_run(heap.len()) {
-            let rows = inputs[member].cursor.rows();
+            let times = &inputs[member].times;
             match heap.first() {
                 None => to = most,
                 Some(other) => {
                     // Equal rows stop the run: who goes first is for the heap to say.
-                    while to < most && order.key(rows.times[to]) < keys[other] {
+                    while to < most && order.key(times[to]) < keys[other] {
                         to += 1;
                     }
                 }
             }
             if to < end {
-                keys[member] = key(inputs, to);
+                keys[member] = order.key(times[to]);
                 inputs[member].at = to;
                 heap.push(member, &|a, b| order.less(inputs, keys, a, b));
             }
         } else {
             while to < end {
-                keys[member] = key(inputs, to);
+                keys[member] = order.key(inputs[member].times[to]);
                 inputs[member].at = to;
                 heap.push(member, &|a, b| order.less(inputs, keys, a, b));
                 if to == most || heap.first() != Some(member) {
@@ -311,8 +336,35 @@ impl MergeCursor {
         if to == end {
             lacking.push_back(member);
         }
-        inputs[member].at = from;
-        Some((member, to))
+        inputs[member].at = to;
+        Some(Stretch { member, from, to })
+    }
+
+    /// Copies the rows chosen, column by column.
+    fn take_chosen(&mut self) {
+        // The members met, and the columns of each.
+        let (mut met, mut views): (Vec<usize>, Vec<Vec<View<'_>>>) = (Vec::new(), Vec::new());
+        for stretch in &self.chosen {
+            let input = &self.inputs[stretch.member];
+            if met.get(input.place.get()) != Some(&stretch.member) {
+                input.place.set(met.len());
+                met.push(stretch.member);
+                views.push(input.cursor.rows().columns);
+            }
+            self.out.times.extend_from_slice(&input.times[stretch.from..stretch.to]);
+        }
+        for (at, column) in self.out.columns.iter_mut().enumerate() {
+            for Stretch { member, from, to } in &self.chosen {
+                let input = &self.inputs[*member];
+                let view = views[input.place.get()][at];
+                if to - from == 1 {
+                    column.push(view.get(input.first + from));
+                } else {
+                    extend(column, view, input.first + from, input.first + to);
+                }
+            }
+        }
+        self.chosen.clear();
     }
 }
 
@@ -332,17 +384,20 @@ impl Cursor for MergeCursor {
             lease.grow(MERGED * row_bytes(&self.columns))?;
         }
         self.out.clear();
-        while self.out.len() < MERGED {
-            if let Some(wait) = self.pull_lacking(cx)? {
-                return Ok(if self.out.len() > 0 { Poll::Rows } else { wait });
+        let mut left = MERGED;
+        while left > 0 {
+            if !self.lacking.is_empty() {
+                // A pull ends the run that its rows are in.
+                self.take_chosen();
+                if let Some(wait) = self.pull_lacking(cx)? {
+                    return Ok(if self.out.len() > 0 { Poll::Rows } else { wait });
+                }
             }
-            let Some((member, to)) = self.take(MERGED - self.out.len()) else { break };
-            let input = &mut self.inputs[member];
-            let mut rows = input.cursor.rows();
-            (rows.from, rows.to) = (input.at, to);
-            self.out.extend(&rows);
-            input.at = to;
+            let Some(stretch) = self.take(left) else { break };
+            left -= stretch.to - stretch.from;
+            self.chosen.push(stretch);
         }
+        self.take_chosen();
         Ok(if self.out.len() > 0 { Poll::Rows } else { Poll::End })
     }
 

@@ -1,6 +1,6 @@
 //! Groups side by side, a row a time.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::table::{Table, extend, row_bytes};
 use super::task::QueryError;
 use crate::order::sort_dedup;
@@ -60,10 +60,10 @@ impl Source for JoinSource {
         keys
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         let sides =
             self.members[group].iter().zip(&self.inputs).zip(&self.columns).map(|((member, input), columns)| {
-                let cursor = member.map(|member| input.open(member as usize, None));
+                let cursor = member.map(|member| input.open(member as usize, &Ask::default()));
                 Side { ended: cursor.is_none(), cursor, at: 0, to: 0, columns: columns.len() }
             });
         Box::new(JoinCursor {

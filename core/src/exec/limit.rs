@@ -1,6 +1,6 @@
 //! Pages: rows of a group, groups of a name.
 
-use super::cursor::{Context, Cursor, Header, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Poll, Rows, Source};
 use super::task::QueryError;
 use crate::plan::Limit;
 use crate::sorted::SortedMap;
@@ -55,8 +55,8 @@ impl Source for LimitSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
-        let input = self.input.open(self.origins[group], None);
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
+        let input = self.input.open(self.origins[group], &Ask::default());
         Box::new(LimitCursor { input, page: self.page, from: 0, to: 0 })
     }
 }

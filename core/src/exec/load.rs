@@ -1,5 +1,6 @@
 //! One run of a series, a chunk or a block, as columns that the executor reads.
 
+use super::bucket::NOWHERE;
 use super::cursor::{Context, Io, Lease, Memory, Ticket, View, Wish};
 use super::exact_sum::ExactSum;
 use super::table::cast_column;
@@ -16,6 +17,8 @@ use crate::store::tombstone::uncut;
 use crate::time::TimeRange;
 use crate::value::FieldType;
 use bytes::Bytes;
+use isopoint_kernels::bits::VECTOR;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a block's header says of its values.
@@ -100,6 +103,53 @@ pub(super) struct Pending {
     /// Of a block: its bytes, asked for and come.
     ticket: Option<Ticket>,
     parts: Vec<(ByteRange, Bytes)>,
+    /// Of a block of which a part was loaded: its rows not loaded yet.
+    left: Option<Range<usize>>,
+}
+
+/// Columns of runs done with, to be filled again.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    times: Vec<i64>,
+    columns: Vec<Column>,
+}
+
+impl Spare {
+    pub(super) fn keep(&mut self, run: Loaded) {
+        let Times::Own(times) = run.times else { return };
+        self.times = times;
+        self.columns.clear();
+        self.columns.extend(run.columns.into_iter().filter_map(|part| match part {
+            Part::Own(column) => Some(column),
+            _ => None,
+        }));
+    }
+
+    fn times(&mut self) -> Vec<i64> {
+        let mut times = std::mem::take(&mut self.times);
+        times.clear();
+        times
+    }
+
+    fn column(&mut self, field_type: FieldType) -> Column {
+        match self.columns.iter().position(|column| column.field_type() == field_type) {
+            None => Column::new(field_type),
+            Some(at) => {
+                let mut column = self.columns.swap_remove(at);
+                column.clear();
+                column
+            }
+        }
+    }
+}
+
+/// Which rows to load.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    pub(super) range: TimeRange,
+    /// At most so many of a block, a multiple of a vector.
+    pub(super) rows: usize,
+    pub(super) descending: bool,
 }
 
 /// Bytes a run takes while it waits, about.
@@ -129,7 +179,7 @@ impl Pending {
                 entry.time_range()
             }
         };
-        Some(Self { rank, extent, run, places, summary: None, ticket: None, parts: Vec::new() })
+        Some(Self { rank, extent, run, places, summary: None, ticket: None, parts: Vec::new(), left: None })
     }
 
     /// Where it begins and ends in the order of a scan.
@@ -144,7 +194,9 @@ impl Pending {
     /// Lets the header stand for the block, if it says all that is wished and the block lies in one bucket.
     pub(super) fn summarise(&mut self, fields: &[ScanField], wish: &Wish) {
         let Run::Block { entry, cuts, .. } = &self.run else { return };
-        if !cuts.is_empty() || wish.buckets.number(entry.min_time) != wish.buckets.number(entry.max_time) {
+        let bucket = wish.buckets.number(entry.min_time);
+        // A block may begin before all buckets and end after them.
+        if !cuts.is_empty() || bucket == NOWHERE || bucket != wish.buckets.number(entry.max_time) {
             return;
         }
         let mut columns = Vec::with_capacity(fields.len());
@@ -176,7 +228,11 @@ impl Pending {
 
     /// Asks for the bytes, once.
     pub(super) fn ask(&mut self, io: &mut Io) {
-        if matches!(self.run, Run::Block { .. }) && self.ticket.is_none() && self.parts.is_empty() {
+        if matches!(self.run, Run::Block { .. })
+            && self.left.is_none()
+            && self.ticket.is_none()
+            && self.parts.is_empty()
+        {
             self.ticket = Some(io.want(self.ranges()));
         }
     }
@@ -199,6 +255,7 @@ impl Pending {
     pub(super) fn is_ready(&mut self, io: &mut Io) -> bool {
         match (&self.run, self.ticket) {
             (Run::Chunk(_), _) => true,
+            (Run::Block { .. }, _) if self.left.is_some() => true,
             (Run::Block { .. }, None) => false,
             (Run::Block { .. }, Some(ticket)) => match io.take(ticket) {
                 Some(parts) => {
@@ -210,49 +267,124 @@ impl Pending {
         }
     }
 
-    pub(super) fn load(self, fields: &[ScanField], range: TimeRange, cx: &mut Context) -> Result<Loaded, QueryError> {
-        match &self.run {
-            Run::Chunk(chunk) => Loaded::chunk(chunk, fields, range, self.rank, &cx.memory),
-            Run::Block { file, entry, cuts } => {
+    /// The rows wanted, or the first of them in the order of the scan, and what is left of them then.
+    pub(super) fn load(
+        mut self,
+        fields: &[ScanField],
+        want: Want,
+        spare: &mut Spare,
+        cx: &mut Context,
+    ) -> Result<(Loaded, Option<Self>), QueryError> {
+        let (file, entry, cuts) = match &self.run {
+            Run::Chunk(chunk) => return Ok((Loaded::chunk(chunk, fields, want.range, self.rank, &cx.memory)?, None)),
+            Run::Block { file, entry, cuts } => (file, entry, cuts),
+        };
+        let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
+        let first = self.left.is_none();
+        let left = match self.left.take() {
+            Some(left) => left,
+            None => {
                 cx.stats.blocks_decoded += 1;
-                let wanted = self.places.iter().flatten().count();
-                let mut lease = cx.memory.lease();
-                lease.grow(entry.rows as usize * (8 + 9 * wanted))?;
-                let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
-                let mut loaded = self.decode(entry, fields, range, lease).map_err(damaged)?;
-                loaded.cut(cuts, range);
-                Ok(loaded)
+                self.rows_in(entry, want.range).map_err(damaged)?
             }
+        };
+        let mut columns = self.places.iter().flatten().map(|place| &entry.columns[*place]);
+        // Texts are decoded as a whole in any case.
+        let cuttable = !entry.is_small() && columns.all(|column| column.field_type != FieldType::String);
+        let rows = if cuttable { first_of(left.clone(), want) } else { left.clone() };
+        let wanted = self.places.iter().flatten().count();
+        let mut lease = cx.memory.lease();
+        lease.grow(rows.len() * (8 + 9 * wanted))?;
+        let mut loaded = self.decode(entry, fields, rows.clone(), first, spare, lease).map_err(damaged)?;
+        let ends = loaded.times().first().copied().zip(loaded.times().last().copied());
+        loaded.cut(cuts);
+        (loaded.from, loaded.to) = trim(loaded.times(), want.range);
+        let left = if want.descending { left.start..rows.start } else { rows.end..left.end };
+        let Some((earliest, latest)) = ends.filter(|_| !left.is_empty()) else { return Ok((loaded, None)) };
+        if want.descending {
+            self.extent.max = earliest.saturating_sub(1);
+        } else {
+            self.extent.min = latest.saturating_add(1);
         }
+        self.left = Some(left);
+        Ok((loaded, Some(self)))
+    }
+
+    /// The rows of a block that lie in a range.
+    fn rows_in(&self, entry: &BlockEntry, range: TimeRange) -> Result<Range<usize>, DecodeError> {
+        let rows = entry.rows as usize;
+        if range.covers(entry.time_range()) {
+            return Ok(0..rows);
+        }
+        if let Some(step) = entry.step {
+            // How many rows lie before a time.
+            let before = |time: i64| match time.checked_sub(entry.min_time) {
+                Some(span) if span <= 0 => 0,
+                Some(span) => usize::try_from((span as u64).div_ceil(step.max(1))).unwrap_or(rows).min(rows),
+                None if time > entry.min_time => rows,
+                None => 0,
+            };
+            let end = range.max.checked_add(1).map_or(rows, before);
+            return Ok(before(range.min).min(end)..end);
+        }
+        let mut times = Vec::with_capacity(rows);
+        self.reader(entry, entry.times_range(), true)?.times(&mut times)?;
+        let (from, to) = trim(&times, range);
+        Ok(from..to)
+    }
+
+    fn reader<'a>(
+        &'a self,
+        entry: &'a BlockEntry,
+        wanted: block::ByteRange,
+        check: bool,
+    ) -> Result<BlockReader<'a>, DecodeError> {
+        let part = self.parts.iter().find(|(part, _)| part.offset == wanted.offset);
+        let bytes: &[u8] = part.map_or(&[], |(_, bytes)| bytes);
+        let slice = FileSlice { offset: wanted.offset, bytes };
+        if check { BlockReader::new(entry, slice) } else { Ok(BlockReader::checked(entry, slice)) }
     }
 
     fn decode(
         &self,
         entry: &BlockEntry,
         fields: &[ScanField],
-        range: TimeRange,
+        rows: Range<usize>,
+        check: bool,
+        spare: &mut Spare,
         lease: Lease,
     ) -> Result<Loaded, DecodeError> {
-        let reader = |wanted: block::ByteRange| {
-            let part = self.parts.iter().find(|(part, _)| part.offset == wanted.offset);
-            let bytes: &[u8] = part.map_or(&[], |(_, bytes)| bytes);
-            BlockReader::new(entry, FileSlice { offset: wanted.offset, bytes })
-        };
-        let mut times = Vec::with_capacity(entry.rows as usize);
-        reader(entry.times_range())?.times(&mut times)?;
+        let mut times = spare.times();
         let mut columns = Vec::with_capacity(fields.len());
+        if rows.is_empty() {
+            columns.resize_with(fields.len(), || Part::Absent);
+            return Ok(Loaded { rank: self.rank, from: 0, to: 0, times: Times::Own(times), columns, _lease: lease });
+        }
+        times.reserve(rows.len());
+        self.reader(entry, entry.times_range(), check)?.times_of(rows.clone(), &mut times)?;
         for (field, place) in fields.iter().zip(&self.places) {
             let Some(column) = place.map(|place| &entry.columns[place]) else {
                 columns.push(Part::Absent);
                 continue;
             };
-            let mut decoded = Column::new(column.field_type);
-            reader(entry.column_range(column))?.column(column, &mut decoded)?;
+            let mut decoded = spare.column(column.field_type);
+            self.reader(entry, entry.column_range(column), check)?.column_of(column, rows.clone(), &mut decoded)?;
             let same = column.field_type == field.field_type;
             columns.push(if same { Part::Own(decoded) } else { converted(&decoded, field.field_type) });
         }
-        let (from, to) = trim(&times, range);
-        Ok(Loaded { rank: self.rank, from, to, times: Times::Own(times), columns, _lease: lease })
+        let to = times.len();
+        Ok(Loaded { rank: self.rank, from: 0, to, times: Times::Own(times), columns, _lease: lease })
+    }
+}
+
+/// The first of some rows of a block in the order of a scan, up to the border of a vector.
+fn first_of(rows: Range<usize>, want: Want) -> Range<usize> {
+    let most = want.rows.max(VECTOR);
+    if want.descending {
+        let end = rows.end.div_ceil(VECTOR) * VECTOR;
+        rows.start.max(end.saturating_sub(most))..rows.end
+    } else {
+        rows.start..rows.end.min(rows.start / VECTOR * VECTOR + most)
     }
 }
 
@@ -291,14 +423,13 @@ impl Loaded {
     }
 
     /// Leaves deleted rows out.
-    fn cut(&mut self, cuts: &[TimeRange], range: TimeRange) {
+    fn cut(&mut self, cuts: &[TimeRange]) {
         let Times::Own(times) = &mut self.times else { return };
         if cuts.is_empty() {
             return;
         }
         let rows = uncut(cuts, times);
         *times = rows.iter().map(|row| times[*row as usize]).collect();
-        (self.from, self.to) = trim(times, range);
         for column in &mut self.columns {
             if let Part::Own(column) = column {
                 *column = column.gather(&rows);

@@ -1,10 +1,11 @@
 //! Row by row: `Map` and `Filter`.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Poll, Rows, Source};
 use super::eval::Code;
 use super::table::Table;
 use super::task::QueryError;
 use crate::plan::{Expr, Scalar};
+use crate::time::TimeRange;
 use crate::value::FieldType;
 use std::sync::Arc;
 
@@ -54,7 +55,7 @@ impl Source for MapSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let columns = &self.input.groups()[group].columns;
         let tags = &self.groups[group].tags;
         let code = |expr: &Expr| match expr {
@@ -62,8 +63,12 @@ impl Source for MapSource {
             expr => Code::new(expr, columns, &varies),
         };
         let code = self.columns.iter().map(|(_, expr)| code(expr)).collect();
-        let input = self.input.open(group, None);
+        let input = self.input.open(group, &ask.without_wish());
         Box::new(MapCursor { input, code, out: Table::new(&self.groups[group].columns), drop_empty: self.drop_empty })
+    }
+
+    fn extent(&self, group: usize) -> Option<TimeRange> {
+        self.input.extent(group)
     }
 }
 
@@ -119,10 +124,19 @@ impl Source for FilterSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let columns = &self.groups()[group].columns;
         let code = Code::new(&self.predicate, columns, &varies);
-        Box::new(FilterCursor { input: self.input.open(group, None), code, all: false, kept: Table::new(columns) })
+        Box::new(FilterCursor {
+            input: self.input.open(group, &ask.without_wish()),
+            code,
+            all: false,
+            kept: Table::new(columns),
+        })
+    }
+
+    fn extent(&self, group: usize) -> Option<TimeRange> {
+        self.input.extent(group)
     }
 }
 

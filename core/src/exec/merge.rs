@@ -4,19 +4,23 @@
 //! before it are settled. A loaded run alone before the horizon is lent as it is; several are merged row by row.
 //! Descending, all is mirrored: `!time` orders times backwards.
 
-use super::cursor::{Context, Lease, Poll, Rows, Wish};
-use super::load::{self, Loaded, Pending, Summary};
+use super::cursor::{Context, Lease, Pace, Poll, Rows, Wish};
+use super::load::{self, Loaded, Pending, Spare, Summary, Want};
 use super::table::Table;
 use super::task::QueryError;
 use crate::order::sort_by;
 use crate::plan::ScanField;
+use crate::store::block::MAX_ROWS;
 use crate::store::snapshot::Run;
 use crate::time::TimeRange;
+use isopoint_kernels::bits::VECTOR;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Rows merged in one go.
 const MERGED: usize = 4096;
+/// Rows merged first where the reader may have enough of them.
+const FIRST_MERGED: usize = 32;
 /// Rows of one run worth lending while others are loaded too.
 const WORTH_LENDING: usize = 128;
 /// Rows that could be looked at in the time a header takes.
@@ -33,6 +37,12 @@ pub(super) struct Runs {
     range: TimeRange,
     descending: bool,
     ahead: usize,
+    pace: Pace,
+    /// Rows of a block to load at a time.
+    step: usize,
+    spare: Spare,
+    /// Rows to merge at a time, which grow with the pace.
+    most: usize,
     merged: Table,
     lent: Lent,
     summary: Option<Summary>,
@@ -55,6 +65,7 @@ impl Runs {
         range: TimeRange,
         descending: bool,
         wish: Option<&Wish>,
+        pace: Pace,
         cx: &mut Context,
     ) -> Result<Self, QueryError> {
         let before = runs.len();
@@ -86,6 +97,10 @@ impl Runs {
             range,
             descending,
             ahead: 1,
+            pace,
+            step: if pace == Pace::Whole { MAX_ROWS } else { VECTOR },
+            spare: Spare::default(),
+            most: if pace == Pace::Growing { FIRST_MERGED } else { MERGED },
             merged,
             lent: Lent::Merged,
             summary: None,
@@ -104,13 +119,16 @@ impl Runs {
     }
 
     pub(super) fn next(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
-        self.loaded.retain(|run| !run.is_empty());
+        while let Some(done) = self.loaded.iter().position(Loaded::is_empty) {
+            self.spare.keep(self.loaded.remove(done));
+        }
         self.merged.clear();
         self.lease.release();
         self.lent = Lent::Merged;
         loop {
             let horizon = self.waiting.front().map(|run| run.begins(self.descending));
             if self.give(horizon) {
+                self.most = (self.most * 4).min(MERGED);
                 self.lease.grow(self.merged.bytes())?;
                 return Ok(Poll::Rows);
             }
@@ -133,7 +151,16 @@ impl Runs {
                 return Ok(Poll::Need);
             }
             let next = self.waiting.pop_front().expect("front was there");
-            let run = next.load(&self.fields, self.range, cx)?;
+            let want = Want { range: self.range, rows: self.step, descending: self.descending };
+            let (run, left) = next.load(&self.fields, want, &mut self.spare, cx)?;
+            if let Some(left) = left {
+                let begins = left.begins(self.descending);
+                let at = self.waiting.partition_point(|other| other.begins(self.descending) < begins);
+                self.waiting.insert(at, left);
+            }
+            if self.pace == Pace::Growing {
+                self.step = (self.step * 2).min(MAX_ROWS);
+            }
             cx.look_at(run.to - run.from)?;
             if !run.is_empty() {
                 let at = self.loaded.partition_point(|other| other.rank < run.rank);
@@ -159,7 +186,7 @@ impl Runs {
 
     /// Lends or merges settled rows, those before `horizon`. False if there are none.
     fn give(&mut self, horizon: Option<i64>) -> bool {
-        while self.merged.len() < MERGED {
+        while self.merged.len() < self.most {
             let heads = self.loaded.iter().enumerate().filter(|(_, run)| !run.is_empty());
             let Some((leader, head)) = heads.map(|(at, run)| (at, self.head(run))).min_by_key(|(_, head)| *head) else {
                 break;
@@ -178,7 +205,7 @@ impl Runs {
             if self.descending {
                 let rows =
                     limit.map_or(times.len(), |limit| times.len() - times.partition_point(|time| !*time >= limit));
-                let rows = rows.min(MERGED - self.merged.len());
+                let rows = rows.min(self.most - self.merged.len());
                 let chosen: Vec<u32> = (run.to - rows..run.to).rev().map(|row| row as u32).collect();
                 let view = Rows { times: run.times(), columns: run.views(), from: run.from, to: run.to };
                 self.merged.gather(&view, &chosen);
@@ -191,7 +218,7 @@ impl Runs {
                 run.from += rows;
                 return true;
             }
-            let rows = rows.min(MERGED - self.merged.len());
+            let rows = rows.min(self.most - self.merged.len());
             let view = Rows { times: run.times(), columns: run.views(), from: run.from, to: run.from + rows };
             self.merged.extend(&view);
             run.from += rows;

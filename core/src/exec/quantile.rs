@@ -5,7 +5,7 @@
 //! depends on how many values a bucket has, never on their order.
 
 use super::bucket::{Buckets, NOWHERE};
-use super::cursor::{Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::group::Grouping;
 use super::table::Table;
 use super::tables::{self, float_column};
@@ -48,7 +48,7 @@ impl Source for QuantileSource {
         self.grouping.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         Box::new(QuantileCursor {
             input: Arc::clone(&self.input),
             members: self.grouping.members[group].clone(),
@@ -100,7 +100,7 @@ impl Cursor for QuantileCursor {
             return Ok(Poll::End);
         }
         while let Some(member) = self.members.get(self.at) {
-            let cursor = self.cursor.get_or_insert_with(|| self.input.open(*member as usize, None));
+            let cursor = self.cursor.get_or_insert_with(|| self.input.open(*member as usize, &Ask::default()));
             match cursor.next(cx)? {
                 Poll::Rows => self.take(cx)?,
                 Poll::Summary => {}

@@ -1,6 +1,6 @@
 //! Fewer points for a graph, over all rows of a group.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::table::{Table, cast_column, row_bytes};
 use super::task::QueryError;
 use crate::model::Column;
@@ -61,9 +61,9 @@ impl Source for SampleSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         Box::new(SampleCursor {
-            input: self.input.open(group, None),
+            input: self.input.open(group, &Ask::default()),
             method: self.method,
             points: self.points,
             descending: self.descending,

@@ -1,6 +1,6 @@
 //! Series of a scan: which there are, and the rows of each.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Poll, Rows, Source, Tags, View, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Pace, Poll, Rows, Source, Tags, View, Wish};
 use super::eval::Code;
 use super::load::{Pending, Summary};
 use super::merge::Runs;
@@ -14,7 +14,7 @@ use crate::model::column::Bitmap;
 use crate::order::sort_by;
 use crate::plan::{BinaryOp, Expr, Measurements, Scalar, Scan, ScanField};
 use crate::sorted::SortedSet;
-use crate::store::snapshot::Shard;
+use crate::store::snapshot::{Run, Shard};
 use crate::store::{ByteRange, Snapshot};
 use crate::time::TimeRange;
 use crate::value::{FieldType, Value};
@@ -154,19 +154,43 @@ impl Source for ScanSource {
         self.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let header = &self.groups[group];
+        // Else a row may have values that must not be seen.
+        let all_drive = self.shared.fields.iter().all(|field| field.drives);
         Box::new(SeriesCursor {
             shared: Arc::clone(&self.shared),
             series: self.series[group],
             tags: self.shared.tags.iter().map(|tag| header.tags.get(tag).map(Cow::into_owned)).collect(),
             filter: self.shared.filter(&header.columns, &header.tags),
-            // Else a row may have values that must not be seen.
-            wish: wish.filter(|_| self.shared.fields.iter().all(|field| field.drives)).cloned(),
+            wish: ask.wish.as_ref().filter(|_| all_drive).cloned(),
+            range: ask.range.map_or(self.shared.range, |range| self.shared.range.intersect(range)),
+            pace: ask.pace,
             runs: None,
             kept: None,
             scratch: Table::new(&header.columns),
         })
+    }
+
+    fn extent(&self, group: usize) -> Option<TimeRange> {
+        let mut extent: Option<TimeRange> = None;
+        for shard in &self.shared.shards {
+            let series = self.series[group]?;
+            // A damaged index is found again, and told, when it is read.
+            for run in shard.runs(series).ok()? {
+                let range = match &run {
+                    Run::Chunk(chunk) => chunk.range(),
+                    Run::Block { entry, .. } => entry.time_range(),
+                };
+                let range = range.intersect(self.shared.range);
+                if !range.is_empty() {
+                    let known = extent.unwrap_or(range);
+                    extent = Some(TimeRange::new(known.min.min(range.min), known.max.max(range.max)));
+                }
+            }
+        }
+        // None at all is an empty range.
+        extent.or(Some(TimeRange::EMPTY))
     }
 }
 
@@ -249,6 +273,8 @@ struct SeriesCursor {
     tags: Vec<Option<String>>,
     filter: Option<Code>,
     wish: Option<Arc<Wish>>,
+    range: TimeRange,
+    pace: Pace,
     runs: Option<Runs>,
     /// The rows that passed, if not all did.
     kept: Option<Table>,
@@ -262,7 +288,7 @@ impl SeriesCursor {
             let mut runs = Vec::new();
             if let Some(series) = self.series {
                 cx.stats.series += 1;
-                for shard in &self.shared.shards {
+                for shard in self.shared.shards.iter().filter(|shard| shard.range.overlaps(self.range)) {
                     let found = shard.runs(series);
                     let damaged =
                         |source| QueryError::Damaged { file: format!("a file of shard {}", shard.id), source };
@@ -270,8 +296,8 @@ impl SeriesCursor {
                 }
             }
             let wish = self.wish.as_deref().filter(|_| self.filter.is_none());
-            let Shared { fields, range, descending, .. } = &*self.shared;
-            self.runs = Some(Runs::new(runs, fields, *range, *descending, wish, cx)?);
+            let Shared { fields, descending, .. } = &*self.shared;
+            self.runs = Some(Runs::new(runs, fields, self.range, *descending, wish, self.pace, cx)?);
         }
         Ok(self.runs.as_mut().expect("set above"))
     }

@@ -1,7 +1,7 @@
 //! Operators that need every row of every group of their inputs before they give one: all of it is gathered once, worked
 //! on once, and given out group by group.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::model::Column;
@@ -68,7 +68,7 @@ impl Source for TablesSource {
         self.tag_keys.clone()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         Box::new(TablesCursor { shared: Arc::clone(&self.shared), group, out: None })
     }
 }
@@ -125,7 +125,7 @@ impl Shared {
                 break;
             }
             let Some((input, group)) = self.next_group() else { break };
-            let mut cursor = self.inputs[input].open(group, None);
+            let mut cursor = self.inputs[input].open(group, &Ask::default());
             if self.ahead > 1 {
                 cursor.prefetch(cx)?;
             }

@@ -3,8 +3,9 @@
 
 use super::bucket::Buckets;
 use super::build::build;
-use super::cursor::{Context, Cursor, Header, Io, Memory, Poll, Rows, Source, View, Wish};
+use super::cursor::{Ask, Context, Cursor, Header, Io, Memory, Pace, Poll, Rows, Source, View, Wish};
 use super::fold::count_present;
+use super::lanes::{self, Lanes, Pool, Work};
 use super::scan::ScanSource;
 use super::table;
 use crate::extent::FULL;
@@ -48,14 +49,24 @@ impl QueryStats {
 /// How much one turn may do before it yields.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Rows to look at, about.
+    /// Rows to look at, about; by each thread, where there are several.
     pub rows: u64,
+    /// Threads that the host lends to the query. A page has none, and no code for them.
+    pub pool: Option<&'static dyn Pool>,
 }
 
 impl Budget {
     /// About 4 ms of a page.
-    pub const SLICE: Self = Self { rows: 500_000 };
-    pub const UNBOUNDED: Self = Self { rows: u64::MAX };
+    pub const SLICE: Self = Self::rows(500_000);
+    pub const UNBOUNDED: Self = Self::rows(u64::MAX);
+
+    pub const fn rows(rows: u64) -> Self {
+        Self { rows, pool: None }
+    }
+
+    const fn pool(self) -> Option<&'static dyn Pool> {
+        if cfg!(target_family = "wasm") { None } else { self.pool }
+    }
 }
 
 /// What a step came to.
@@ -104,6 +115,10 @@ pub struct QueryTask {
     counting: Option<PointCount>,
     /// Made, but whether the group has more is not known yet.
     held: Option<Frame>,
+    /// Groups do not depend on each other.
+    separable: bool,
+    /// Groups read side by side, once that is worth it.
+    lanes: Lanes<GroupWork>,
     cx: Context,
 }
 
@@ -120,12 +135,15 @@ impl QueryTask {
             ahead: 1,
             counting: (FULL && built.most_parts > 0).then(|| PointCount::new(built.scans, built.most_parts)),
             held: None,
+            separable: built.separable,
+            lanes: Lanes::new(),
             cx: Context {
                 limits: limits.clone(),
                 stats: QueryStats::default(),
                 io: Io::default(),
                 memory: Memory::new(limits.query_memory),
                 budget: 0,
+                pool: None,
                 most_points: 0,
             },
         })
@@ -135,6 +153,9 @@ impl QueryTask {
     /// After an error the task is of no use.
     pub fn step(&mut self, budget: Budget) -> Result<Step, QueryError> {
         self.cx.budget = budget.rows.max(1);
+        // What these limits say when they are passed depends on what was looked at first.
+        let Limits { max_select_points, max_select_buckets, .. } = self.cx.limits;
+        self.cx.pool = budget.pool().filter(|_| max_select_points == 0 && max_select_buckets == 0);
         if let Some(counting) = &mut self.counting {
             match counting.next(&mut self.cx)? {
                 Some(wait) => return Ok(self.wait(wait)),
@@ -142,6 +163,9 @@ impl QueryTask {
             }
         }
         loop {
+            if self.cursors.is_empty() && self.shares_groups() {
+                return self.step_beside();
+            }
             self.open_ahead()?;
             let Some(cursor) = self.cursors.front_mut() else {
                 let last = self.held.take();
@@ -164,12 +188,59 @@ impl QueryTask {
                     }
                 }
                 Poll::Need => {
-                    self.ahead = (self.ahead * 2).min(AHEAD);
+                    // With threads at hand the next groups are theirs.
+                    if self.cx.pool.is_none() {
+                        self.ahead = (self.ahead * 2).min(AHEAD);
+                    }
                     self.open_ahead()?;
                     return Ok(self.wait(Poll::Need));
                 }
                 Poll::Summary => {}
                 Poll::Yield => return Ok(Step::Yield),
+            }
+        }
+    }
+
+    fn shares_groups(&self) -> bool {
+        let left = self.source.groups().len() - self.opened;
+        self.lanes.len() > 0 || self.separable && left > 1 && self.cx.shares()
+    }
+
+    /// As [`step`](Self::step), the groups that are left being read side by side.
+    fn step_beside(&mut self) -> Result<Step, QueryError> {
+        let mut ran = false;
+        loop {
+            while self.lanes.len() < lanes::MOST && self.opened < self.source.groups().len() {
+                let cursor = self.source.open(self.opened, &Ask::default());
+                let work = GroupWork { source: Arc::clone(&self.source), group: self.opened, cursor, frame: None };
+                self.lanes.push(work, &self.cx);
+                self.opened += 1;
+            }
+            let Some((front, outcome)) = self.lanes.front() else {
+                let last = self.held.take();
+                return Ok(last.map_or(Step::Done(self.cx.stats), Step::Frame));
+            };
+            if let Some(frame) = front.frame.take() {
+                self.lanes.front_taken();
+                self.cx.stats.rows_out += frame.times.len() as u64;
+                if let Some(mut before) = self.held.replace(frame) {
+                    before.more = true;
+                    return Ok(Step::Frame(before));
+                }
+                continue;
+            }
+            match outcome? {
+                Poll::End => {
+                    self.lanes.pop();
+                    if let Some(last) = self.held.take() {
+                        return Ok(Step::Frame(last));
+                    }
+                }
+                wait if ran => return Ok(self.wait(wait)),
+                _ => {
+                    self.lanes.run(&mut self.cx);
+                    ran = true;
+                }
             }
         }
     }
@@ -195,7 +266,7 @@ impl QueryTask {
             if !self.cursors.is_empty() && !self.cx.io.has_room() {
                 break;
             }
-            let mut cursor = self.source.open(self.opened, None);
+            let mut cursor = self.source.open(self.opened, &Ask::default());
             if self.ahead > 1 {
                 cursor.prefetch(&mut self.cx)?;
             }
@@ -203,6 +274,29 @@ impl QueryTask {
             self.opened += 1;
         }
         Ok(())
+    }
+}
+
+/// A group being read beside others, and the rows it has at hand.
+struct GroupWork {
+    source: Arc<dyn Source>,
+    group: usize,
+    cursor: Box<dyn Cursor>,
+    frame: Option<Frame>,
+}
+
+impl Work for GroupWork {
+    fn run(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
+        loop {
+            match self.cursor.next(cx)? {
+                Poll::Rows => {
+                    self.frame = Some(frame(&self.source.groups()[self.group], &self.cursor.rows()));
+                    return Ok(Poll::Rows);
+                }
+                Poll::Summary => {}
+                outcome => return Ok(outcome),
+            }
+        }
     }
 }
 
@@ -251,8 +345,9 @@ impl PointCount {
                 (self.scan, self.group, self.points) = (self.scan + 1, 0, 0);
                 continue;
             }
-            let cursor =
-                self.cursor.get_or_insert_with(|| scan.open(self.group, scan.lone_field().map(|_| &self.wish)));
+            let wish = scan.lone_field().map(|_| Arc::clone(&self.wish));
+            let ask = Ask { wish, range: None, pace: Pace::Whole };
+            let cursor = self.cursor.get_or_insert_with(|| scan.open(self.group, &ask));
             match cursor.next(cx)? {
                 Poll::Rows => {
                     let rows = cursor.rows();

@@ -13,7 +13,7 @@ use crate::time::TimeRange;
 use crate::value::FieldType;
 use naive::Naive;
 use proptest::prelude::*;
-use world::{Group as Answer, Place, World, Write};
+use world::{Group as Answer, Place, Reordered, World, Write};
 
 pub(super) const FIELDS: [(&str, FieldType); 5] = [
     ("f", FieldType::Float),
@@ -224,6 +224,26 @@ fn plans(range: TimeRange, width: i64, seed: u32) -> Vec<Node> {
     plans.push(limit(filled.clone(), Some(10), Some(2)));
     plans.push(Node::Order(Box::new(Order { input: filled.clone(), descending: true })));
     plans.push(Node::Union(vec![filled, node(scan(&["b"], &[]))]));
+    // The first buckets of many.
+    for (at, descending) in [false, true].into_iter().enumerate() {
+        let calls = vec![call(Function::Max, 0), call(Function::Count, 1)];
+        let input =
+            aggregate(node(scan(&["f", "i"], &[])), tags(&["dc"]), Bucket::Every { width: 9, origin: 4 }, calls);
+        let first = aggregated(Aggregate { descending, ..input });
+        plans.push(limit(first.clone(), Some(1 + u64::from(seed % 4)), None));
+        let filled = Fill {
+            input: first,
+            first: (seed as usize / 2 % 2 == at).then_some(40),
+            last: seed.is_multiple_of(3).then_some(2300),
+            bucket: Bucket::Every { width: 9, origin: 4 },
+            columns: vec![FillWith::Null, FillWith::Previous],
+            make_rows: !seed.is_multiple_of(5),
+            empty_groups: false,
+        };
+        if !descending {
+            plans.push(limit(Node::Fill(Box::new(filled)), Some(3), None));
+        }
+    }
     // Two stages: buckets of each series, then over the series.
     let inner =
         aggregated(aggregate(node(scan(&["f"], &[])), GroupBy::AllTags, every.clone(), vec![call(Function::Max, 0)]));
@@ -397,6 +417,7 @@ proptest! {
         let laid_out = World::new(&series, &parts);
         let one_chunk = World::new(&series, &[(Place::Chunk, writes.clone())]);
         let one_file = World::new(&series, &[(Place::File, writes.clone())]);
+        let long_shard = World::with_shards(10_000, &series, &[(Place::File, writes.clone())]);
         let naive = Naive { series: &series, writes: &writes };
         let range = if seed.is_multiple_of(4) { TimeRange::ALL } else { TimeRange::new(from, from + len) };
         for plan in plans(range, width, seed) {
@@ -404,7 +425,12 @@ proptest! {
             assert_same(&plan, &laid_out.run(&plan).0, &expected, "as laid out");
             assert_same(&plan, &one_chunk.run(&plan).0, &expected, "in one chunk");
             assert_same(&plan, &one_file.run(&plan).0, &expected, "in one file");
-            let slices = laid_out.try_run(&plan, &Limits::default(), Budget { rows: 1 }).unwrap();
+            assert_same(&plan, &long_shard.run(&plan).0, &expected, "in one file of one shard");
+            let pool: &'static Reordered = if seed % 2 == 0 { &Reordered { evens_first: false } } else { &Reordered { evens_first: true } };
+            let (world, rows) = if seed % 3 == 0 { (&long_shard, 20) } else { (&laid_out, u64::MAX) };
+            let shared = world.try_run(&plan, &Limits::default(), Budget { rows, pool: Some(pool) }).unwrap();
+            assert_same(&plan, &shared.0, &expected, "side by side");
+            let slices = laid_out.try_run(&plan, &Limits::default(), Budget::rows(1)).unwrap();
             assert_same(&plan, &slices.0, &expected, "in short steps");
         }
     }

@@ -1,7 +1,8 @@
 //! The groups of several inputs, one after the other.
 
-use super::cursor::{Cursor, Header, Source, Wish};
+use super::cursor::{Ask, Cursor, Header, Source};
 use crate::order::sort_dedup;
+use crate::time::TimeRange;
 use std::sync::Arc;
 
 pub(super) struct UnionSource {
@@ -40,8 +41,13 @@ impl Source for UnionSource {
         keys
     }
 
-    fn open(&self, group: usize, wish: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, ask: &Ask) -> Box<dyn Cursor> {
         let (input, at) = self.origins[group];
-        self.inputs[input as usize].open(at as usize, wish)
+        self.inputs[input as usize].open(at as usize, ask)
+    }
+
+    fn extent(&self, group: usize) -> Option<TimeRange> {
+        let (input, at) = self.origins[group];
+        self.inputs[input as usize].extent(at as usize)
     }
 }

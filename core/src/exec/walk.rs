@@ -1,7 +1,7 @@
 //! Rows walked in order with something kept between them: `Reduce`, `Transform` and `Sort`, which differ in what they
 //! keep.
 
-use super::cursor::{ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source, Wish};
+use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
 use super::reduce::Reducing;
 use super::sort::Sorting;
 use super::table::Table;
@@ -104,7 +104,7 @@ impl Source for WalkSource {
         self.input.tag_keys()
     }
 
-    fn open(&self, group: usize, _: Option<&Arc<Wish>>) -> Box<dyn Cursor> {
+    fn open(&self, group: usize, _: &Ask) -> Box<dyn Cursor> {
         let columns = &self.input.groups()[group].columns;
         let walk: Box<dyn Walk> = match &*self.step {
             Step::Reduce(reduce) => Box::new(Reducing::new(reduce, columns, self.descending)),
@@ -115,7 +115,7 @@ impl Source for WalkSource {
             Step::Sort { column, descending } => Box::new(Sorting::new(columns, *column, *descending)),
         };
         let out = Table::new(&self.groups[group].columns);
-        Box::new(WalkCursor { input: self.input.open(group, None), walk, out, lease: None, ended: false })
+        Box::new(WalkCursor { input: self.input.open(group, &Ask::default()), walk, out, lease: None, ended: false })
     }
 }
 

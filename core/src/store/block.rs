@@ -33,6 +33,8 @@
 //! A span is a varint of up to 66 bits, `n * 4 + unit`: n nanoseconds, microseconds, milliseconds or seconds for unit 0
 //! to 3, the coarsest that fits.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::codec::checksum::crc32c;
@@ -189,6 +191,7 @@ impl<'a> FileSlice<'a> {
 pub struct BlockReader<'a> {
     entry: &'a BlockEntry,
     slice: FileSlice<'a>,
+    is_checked: bool,
 }
 
 impl<'a> BlockReader<'a> {
@@ -198,41 +201,59 @@ impl<'a> BlockReader<'a> {
         if entry.is_small() && !slice.bytes.is_empty() {
             check(slice.get(entry.range())?, entry.checksum, entry.range().offset)?;
         }
-        Ok(Self { entry, slice })
+        Ok(Self { entry, slice, is_checked: false })
+    }
+
+    /// The same for bytes whose checksums were found right before: a block read part by part is checked once.
+    pub const fn checked(entry: &'a BlockEntry, slice: FileSlice<'a>) -> Self {
+        Self { entry, slice, is_checked: true }
     }
 
     /// Appends the times of all rows, strictly ascending from `min_time` to `max_time`.
     pub fn times(&self, out: &mut Vec<i64>) -> Result<(), DecodeError> {
+        self.times_of(0..self.entry.rows as usize, out)
+    }
+
+    /// Appends the times of some rows, strictly ascending.
+    pub fn times_of(&self, rows: Range<usize>, out: &mut Vec<i64>) -> Result<(), DecodeError> {
         let BlockEntry { min_time, max_time, times: range, .. } = *self.entry;
-        let rows = self.entry.rows as usize;
+        let count = self.entry.rows as usize;
         if let Some(step) = self.entry.step {
             let wrong = DecodeError { what: "step out of range", offset: range.offset };
-            return times::push_regular(min_time, step, rows, out).ok_or(wrong);
+            return times::push_regular(min_time, step, count, rows, out).ok_or(wrong);
         }
         let bytes = self.slice.get(range)?;
-        if !self.entry.is_small() {
-            check(bytes, self.entry.times_checksum, range.offset)?;
-        }
+        self.check(bytes, self.entry.times_checksum, range.offset)?;
         let from = out.len();
-        times::decode(bytes, rows, out).map_err(|error| error.shifted(range.offset))?;
-        if (out.get(from), out.last()) != (Some(&min_time), Some(&max_time)) {
-            return Err(DecodeError { what: "times are not those of the index", offset: range.offset });
+        let (begins, ends) = (rows.start == 0, rows.end == count);
+        times::decode_part(bytes, count, rows, out).map_err(|error| error.shifted(range.offset))?;
+        let first = out.get(from).is_some_and(|first| if begins { *first == min_time } else { *first > min_time });
+        let last = out.last().is_some_and(|last| if ends { *last == max_time } else { *last < max_time });
+        if first && last {
+            return Ok(());
         }
-        Ok(())
+        Err(DecodeError { what: "times are not those of the index", offset: range.offset })
     }
 
     /// Appends a row for each time of the block. `out` is of the column's type; on error it may hold some rows.
     pub fn column(&self, column: &ColumnEntry, out: &mut Column) -> Result<(), DecodeError> {
+        self.column_of(column, 0..self.entry.rows as usize, out)
+    }
+
+    /// Appends some rows of a column.
+    pub fn column_of(&self, column: &ColumnEntry, rows: Range<usize>, out: &mut Column) -> Result<(), DecodeError> {
         let range = column.range;
         let bytes = self.slice.get(range)?;
-        if !self.entry.is_small() {
-            check(bytes, column.checksum, range.offset)?;
-        }
+        self.check(bytes, column.checksum, range.offset)?;
         if out.field_type() != column.field_type {
             return Err(DecodeError { what: "column of another type", offset: range.offset });
         }
-        decode_column(bytes, self.entry.rows as usize, column.count as usize, out)
+        decode_column(bytes, self.entry.rows as usize, column.count as usize, rows, out)
             .map_err(|error| error.shifted(range.offset))
+    }
+
+    fn check(&self, bytes: &[u8], checksum: u32, offset: u64) -> Result<(), DecodeError> {
+        if self.is_checked || self.entry.is_small() { Ok(()) } else { check(bytes, checksum, offset) }
     }
 }
 
@@ -240,42 +261,64 @@ fn check(bytes: &[u8], checksum: u32, offset: u64) -> Result<(), DecodeError> {
     if crc32c(bytes) == checksum { Ok(()) } else { Err(DecodeError { what: "checksum mismatch", offset }) }
 }
 
-fn decode_column(bytes: &[u8], rows: usize, count: usize, out: &mut Column) -> Result<(), DecodeError> {
+/// Appends `part` of `rows` rows, `count` of which have a value.
+fn decode_column(
+    bytes: &[u8],
+    rows: usize,
+    count: usize,
+    part: Range<usize>,
+    out: &mut Column,
+) -> Result<(), DecodeError> {
     let start = out.len();
     if count == rows {
-        codec::decode(bytes, rows, &mut out.values)?;
+        let added = part.len();
+        codec::decode_part(bytes, rows, part, &mut out.values)?;
         if let Some(map) = &mut out.present {
-            map.resize(start + rows, true);
+            map.resize(start + added, true);
         }
         return Ok(());
     }
     let mut reader = Reader::new(bytes);
     let mut present = Vec::new();
     boolean::read(&mut reader, rows, &mut present)?;
-    if present.iter().filter(|present| **present).count() != count {
+    let trues = |present: &[bool]| present.iter().filter(|present| **present).count();
+    if trues(&present) != count {
         return Err(reader.error("presence is not that of the index"));
     }
     let base = reader.offset() as u64;
-    decode_sparse(reader.rest(), count, &present, &mut out.values).map_err(|error| error.shifted(base))?;
+    let first = trues(&present[..part.start]);
+    let present = &present[part];
+    let dense = first..first + trues(present);
+    decode_sparse(reader.rest(), count, dense, present, &mut out.values).map_err(|error| error.shifted(base))?;
     let map = out.present.get_or_insert_with(|| Bitmap::filled(true, start));
     present.iter().for_each(|present| map.push(*present));
     Ok(())
 }
 
-fn decode_sparse(bytes: &[u8], count: usize, present: &[bool], out: &mut Values) -> Result<(), DecodeError> {
-    match out {
-        Values::Float(out) => float::decode(bytes, count, out).map(|()| spread(out, count, present, 0.0)),
-        Values::Integer(out) => codec::integer::decode(bytes, count, out).map(|()| spread(out, count, present, 0)),
-        Values::Unsigned(out) => codec::unsigned::decode(bytes, count, out).map(|()| spread(out, count, present, 0)),
-        Values::Boolean(out) => boolean::decode(bytes, count, out).map(|()| spread(out, count, present, false)),
-        Values::String(out) => {
-            let mut dense = Strings::default();
-            codec::string::decode(bytes, count, &mut dense)?;
-            let mut texts = dense.iter();
-            present.iter().for_each(|present| out.push(if *present { texts.next().unwrap_or_default() } else { "" }));
-            Ok(())
-        }
+fn decode_sparse(
+    bytes: &[u8],
+    count: usize,
+    dense: Range<usize>,
+    present: &[bool],
+    out: &mut Values,
+) -> Result<(), DecodeError> {
+    let found = dense.len();
+    if let Values::String(out) = out {
+        let mut all = Strings::default();
+        codec::string::decode(bytes, count, &mut all)?;
+        let mut texts = dense.map(|text| all.get(text));
+        present.iter().for_each(|present| out.push(if *present { texts.next().unwrap_or_default() } else { "" }));
+        return Ok(());
     }
+    codec::decode_part(bytes, count, dense, out)?;
+    match out {
+        Values::Float(out) => spread(out, found, present, 0.0),
+        Values::Integer(out) => spread(out, found, present, 0),
+        Values::Unsigned(out) => spread(out, found, present, 0),
+        Values::Boolean(out) => spread(out, found, present, false),
+        Values::String(_) => {}
+    }
+    Ok(())
 }
 
 /// Moves the last `count` values apart to the rows that have one.
@@ -296,12 +339,7 @@ fn spread<T: Copy>(values: &mut Vec<T>, count: usize, present: &[bool], absent: 
 /// Appends the bytes of a block to `file` and says where they are. The block is `rows` of `times`, which ascend
 /// strictly, and of `columns`, which are as long and sorted by field number; `rows` are at least one and at most
 /// [`MAX_ROWS`]. A column without a value in these rows is left out.
-pub(super) fn encode(
-    times: &[i64],
-    columns: &[(u32, &Column)],
-    rows: std::ops::Range<usize>,
-    file: &mut Vec<u8>,
-) -> BlockEntry {
+pub(super) fn encode(times: &[i64], columns: &[(u32, &Column)], rows: Range<usize>, file: &mut Vec<u8>) -> BlockEntry {
     let times = &times[rows.clone()];
     let small = times.len() <= SMALL_ROWS;
     let start = file.len();
@@ -355,7 +393,7 @@ fn range_since(start: usize, file: &[u8]) -> ByteRange {
 }
 
 /// The values of `rows` that are present.
-fn gather(values: &Values, rows: std::ops::Range<usize>, present: &[bool]) -> Values {
+fn gather(values: &Values, rows: Range<usize>, present: &[bool]) -> Values {
     fn kept<T: Copy>(values: &[T], present: &[bool]) -> Vec<T> {
         values.iter().zip(present).filter(|(_, present)| **present).map(|(value, _)| *value).collect()
     }

@@ -10,7 +10,7 @@ use isopoint_core::auth::Vault;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
 use isopoint_core::dialect::route;
-use isopoint_core::exec::Budget;
+use isopoint_core::exec::{Budget, Pool};
 use isopoint_core::limits::Limits;
 use isopoint_core::time::Timestamp;
 use sha2::Sha256;
@@ -46,7 +46,13 @@ impl Core {
 
     /// Rows to look at in one turn; answers do not depend on it.
     pub fn with_budget(mut self, rows: u64) -> Self {
-        self.budget = Budget { rows };
+        self.budget = Budget::rows(rows);
+        self
+    }
+
+    /// Threads to share queries out to; answers do not depend on them.
+    pub fn with_pool(mut self, pool: &'static dyn Pool) -> Self {
+        self.budget.pool = Some(pool);
         self
     }
 

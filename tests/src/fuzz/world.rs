@@ -44,7 +44,7 @@ struct World {
 }
 
 /// Rows looked at in one turn, turns and bytes of an answer: some statements have answers without end.
-const TURN: Budget = Budget { rows: 2000 };
+const TURN: Budget = Budget::rows(2000);
 const TURNS: usize = 500;
 const BYTES: usize = 1 << 20;
 

@@ -87,7 +87,7 @@ impl Server {
         let mut exchange = route::open(request, self.store.snapshot(), &self.config);
         let (mut head, mut body) = (None, Vec::new());
         loop {
-            match exchange.turn(Budget { rows: 3 }) {
+            match exchange.turn(Budget::rows(3)) {
                 Turn::Head(first) => assert!(head.replace(first).is_none(), "one head"),
                 Turn::Chunk(bytes) => body.extend_from_slice(&bytes),
                 Turn::Read(ranges) => {

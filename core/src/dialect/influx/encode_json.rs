@@ -1,7 +1,7 @@
 //! Answers as JSON, byte for byte as Go's encoder writes them.
 
 use super::answer::{Encoder, Epoch, Part};
-use crate::dialect::json::JsonWriter;
+use crate::dialect::json::{JsonWriter, write_string};
 use crate::number;
 use crate::time::{Zone, write_rfc3339};
 use crate::value::Value;
@@ -36,31 +36,65 @@ impl Json {
         }
     }
 
-    fn time(&mut self, time: i64) {
-        match self.epoch {
-            Epoch::Rfc3339 => self.json.with(|out| {
-                out.push(b'"');
-                write_rfc3339(time, self.zone.as_ref().map_or(0, |zone| zone.offset(time)), out);
-                out.push(b'"');
-            }),
-            Epoch::Unit(unit) => self.json.with(|out| number::write_i64(time / unit, out)),
-        }
-    }
-
-    fn value(&mut self, value: Option<Value<'_>>) {
-        match value {
-            None => self.json.null(),
-            Some(Value::Float(value)) => {
-                if value.is_infinite() {
-                    self.unprintable = Some(if value > 0.0 { "+Inf" } else { "-Inf" });
-                }
-                self.json.with(|out| number::write_json_float(value, out));
+    /// A row without what a reader needs to find it beautiful: nearly all of an answer is rows.
+    fn dense_row(&mut self, part: &Part, row: usize) {
+        let Self { json, epoch, zone, unprintable, .. } = self;
+        json.with(|out| {
+            out.push(b'[');
+            if let Some(times) = &part.times {
+                write_time(times[row], *epoch, zone.as_deref(), out);
+                out.push(b',');
             }
-            Some(Value::Integer(value)) => self.json.with(|out| number::write_i64(value, out)),
-            Some(Value::Unsigned(value)) => self.json.with(|out| number::write_u64(value, out)),
-            Some(Value::Boolean(value)) => self.json.bool(value),
-            Some(Value::String(value)) => self.json.string(value),
+            for value in part.row(row) {
+                write_value(value, unprintable, out);
+                out.push(b',');
+            }
+            if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
+                out.push(b'[');
+                for text in list {
+                    write_string(text, out);
+                    out.push(b',');
+                }
+                close(out);
+                out.push(b',');
+            }
+            close(out);
+        });
+    }
+}
+
+/// Closes an array after whose every value stands a comma.
+fn close(out: &mut Vec<u8>) {
+    if out.last() == Some(&b',') {
+        out.pop();
+    }
+    out.push(b']');
+}
+
+fn write_time(time: i64, epoch: Epoch, zone: Option<&Zone>, out: &mut Vec<u8>) {
+    match epoch {
+        Epoch::Rfc3339 => {
+            out.push(b'"');
+            write_rfc3339(time, zone.map_or(0, |zone| zone.offset(time)), out);
+            out.push(b'"');
         }
+        Epoch::Unit(unit) => number::write_i64(time / unit, out),
+    }
+}
+
+fn write_value(value: Option<Value<'_>>, unprintable: &mut Option<&'static str>, out: &mut Vec<u8>) {
+    match value {
+        None => out.extend_from_slice(b"null"),
+        Some(Value::Float(value)) => {
+            if value.is_infinite() {
+                *unprintable = Some(if value > 0.0 { "+Inf" } else { "-Inf" });
+            }
+            number::write_json_float(value, out);
+        }
+        Some(Value::Integer(value)) => number::write_i64(value, out),
+        Some(Value::Unsigned(value)) => number::write_u64(value, out),
+        Some(Value::Boolean(value)) => out.extend_from_slice(if value { b"true" } else { b"false" }),
+        Some(Value::String(value)) => write_string(value, out),
     }
 }
 
@@ -115,12 +149,16 @@ impl Encoder for Json {
             self.json.key("values");
             self.json.begin_array();
         }
+        if !self.json.is_pretty() {
+            return self.dense_row(part, row);
+        }
         self.json.begin_array();
+        let Self { json, epoch, zone, unprintable, .. } = self;
         if let Some(times) = &part.times {
-            self.time(times[row]);
+            json.with(|out| write_time(times[row], *epoch, zone.as_deref(), out));
         }
         for value in part.row(row) {
-            self.value(value);
+            json.with(|out| write_value(value, unprintable, out));
         }
         if let Some(list) = part.lists.as_ref().and_then(|lists| lists.get(row)) {
             self.json.begin_array();

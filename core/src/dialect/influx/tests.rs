@@ -93,7 +93,7 @@ impl Server {
         let mut head: Option<Head> = None;
         let mut chunks = Vec::new();
         loop {
-            match exchange.turn(Budget { rows: 1000 }) {
+            match exchange.turn(Budget::rows(1000)) {
                 Turn::Head(first) => assert_eq!(head.replace(first), None, "one head"),
                 Turn::Chunk(bytes) => {
                     assert!(head.is_some(), "the head comes before the first chunk");

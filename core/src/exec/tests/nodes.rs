@@ -76,6 +76,98 @@ fn a_limit_reads_no_more_than_it_needs() {
     assert_eq!(stats.points, 1_000);
 }
 
+/// `LIMIT rows` of the rows of `cpu` in a range.
+fn first_rows(rows: u64, range: TimeRange, descending: bool) -> Node {
+    let input = Node::Scan(Box::new(Scan { range, descending, ..scan(&["f"], &[]) }));
+    Node::Limit(Box::new(Limit { input, rows: Some(rows), skip_rows: 0, groups: None, skip_groups: 0 }))
+}
+
+#[test]
+fn of_a_block_only_the_vectors_needed_are_decoded() {
+    // One block of 5,000 regular rows, and one of as many with a pause.
+    let paused = |write: &Write| Write { time: write.time + if write.time < 2_500 { 0 } else { 7 }, ..write.clone() };
+    for writes in [regular(0, 5_000), regular(0, 5_000).iter().map(paused).collect()] {
+        let mut world = World::with_shards(10_000, &series(), &[(Place::File, writes.clone())]);
+        let times: Vec<i64> = writes.iter().map(|write| write.time).collect();
+        let read = |world: &World, rows, range, descending| {
+            let (answers, stats) = world.run(&first_rows(rows, range, descending));
+            let found: Vec<i64> = self::rows(&answers).into_iter().map(|(time, _)| time).collect();
+            (found, stats.points)
+        };
+        assert_eq!(read(&world, 1, TimeRange::ALL, false), (vec![0], 1_024));
+        assert_eq!(read(&world, 1, TimeRange::ALL, true), (vec![times[4_999]], 5_000 - 4 * 1_024));
+        // The second vector, then two at once.
+        let (found, points) = read(&world, 1_025, TimeRange::new(times[1_030], i64::MAX), false);
+        assert_eq!((&found[..], points), (&times[1_030..2_055], 2_048 - 1_030 + 2_048));
+        let window = TimeRange::new(times[3_000], times[3_100]);
+        assert_eq!(read(&world, 1_000, window, false), (times[3_000..=3_100].to_vec(), 101));
+        assert_eq!(read(&world, 1_000, window, true).0, times[3_000..=3_100].iter().rev().copied().collect::<Vec<_>>());
+        let between = TimeRange::new(times[2_499] + 1, times[2_500] - 1);
+        assert_eq!(read(&world, 1_000, between, false), (Vec::new(), 0));
+
+        // Deleted rows stay away whichever part of the block they lie in, and no header stands for the block.
+        world.cut(TimeRange::new(times[1_000], times[3_999]));
+        let left: Vec<i64> = times[..1_000].iter().chain(&times[4_000..]).copied().collect();
+        assert!(read(&world, u64::MAX, TimeRange::ALL, false).0 == left);
+        assert!(read(&world, u64::MAX, TimeRange::ALL, true).0.iter().eq(left.iter().rev()));
+        let window = TimeRange::new(times[900], times[4_100]);
+        assert_eq!(read(&world, u64::MAX, window, false).0, left[900..1_101]);
+        let (answers, stats) = world.run(&over(scan(&["f"], &[]), Bucket::Whole, &[Function::Count]));
+        assert_eq!((&rows(&answers)[0].1[..], stats.blocks_decoded), (&[Some(Scalar::Integer(2_000))][..], 1));
+    }
+}
+
+#[test]
+fn the_first_buckets_are_made_of_their_time_alone() {
+    let writes: Vec<Write> = (0..4).flat_map(|series| regular(series, 8_000)).collect();
+    let world = World::with_shards(10_000, &series(), &[(Place::File, writes)]);
+    for (descending, first) in [(false, 0), (true, 7_990)] {
+        let input = over(scan(&["f"], &[]), Bucket::Every { width: 10, origin: 0 }, &[Function::Max]);
+        let Node::Aggregate(input) = input else { panic!() };
+        let input = Node::Aggregate(Box::new(Aggregate { descending, ..*input }));
+        let limit = Limit { input: input.clone(), rows: Some(3), skip_rows: 1, groups: None, skip_groups: 0 };
+        let (answers, stats) = world.run(&Node::Limit(Box::new(limit)));
+        let times: Vec<i64> = rows(&answers).iter().map(|(time, _)| *time).collect();
+        let step = if descending { -10 } else { 10 };
+        assert_eq!(times[..3], [first + step, first + 2 * step, first + 3 * step]);
+        assert_eq!(stats.points, 4 * 40, "four buckets of four series");
+
+        // Filled or not, they are the first of all.
+        for (first, last) in [(None, None), (Some(15), Some(7_000)), (Some(-500), None), (None, Some(9_000))] {
+            let filled = Fill {
+                input: input.clone(),
+                first,
+                last,
+                bucket: Bucket::Every { width: 10, origin: 0 },
+                columns: vec![FillWith::Previous],
+                make_rows: true,
+                empty_groups: false,
+            };
+            let filled = Node::Fill(Box::new(filled));
+            let all: Vec<_> = world.run(&filled).0.iter().flat_map(|answer| answer.rows[..70].to_vec()).collect();
+            let limit = Limit { input: filled, rows: Some(70), skip_rows: 0, groups: None, skip_groups: 0 };
+            let (few, stats) = world.run(&Node::Limit(Box::new(limit)));
+            assert!(rows(&few) == all, "{first:?} {last:?} {descending}");
+            assert!(stats.points < 4 * 8_000, "{stats:?}");
+        }
+    }
+}
+
+#[test]
+fn many_series_merge_in_the_memory_of_a_vector_each() {
+    let keys: Vec<_> = (0..50).map(|at| SeriesKey::new("cpu", &[("host", &format!("{at:03}"))])).collect();
+    let writes: Vec<Write> = (0..50).flat_map(|series| regular(series, 5_000)).collect();
+    let world = World::with_shards(10_000, &keys, &[(Place::File, writes)]);
+    let scan = Node::Scan(Box::new(scan(&["f"], &["host"])));
+    let merged = Node::Group(Box::new(Group { input: scan, by: GroupBy::Nothing, ties: Ties::InOrder }));
+    // Of the 250,000 rows no more than 50 vectors and what is merged are in memory.
+    let limits = Limits { query_memory: 50 * 1_024 * 17 + 600_000, ..Limits::default() };
+    let (found, _) = world.try_run(&merged, &limits, Budget::SLICE).unwrap();
+    let found = rows(&found);
+    assert_eq!(found.len(), 250_000);
+    assert!(found.is_sorted_by_key(|(time, _)| *time));
+}
+
 #[test]
 fn the_first_rows_of_many_series_need_little_memory() {
     let keys: Vec<_> = (0..200).map(|at| SeriesKey::new("cpu", &[("host", &format!("{at:03}"))])).collect();
@@ -86,7 +178,7 @@ fn the_first_rows_of_many_series_need_little_memory() {
         let group = |input| Node::Group(Box::new(Group { input, by: GroupBy::Nothing, ties: Ties::InOrder }));
         let few = Limit { input: group(input.clone()), rows: Some(7), skip_rows: 250, groups: None, skip_groups: 0 };
         let limits = Limits { query_memory: 100_000, ..Limits::default() };
-        let budget = Budget { rows: 1_000 };
+        let budget = Budget::rows(1_000);
         let (found, _) = world.try_run(&Node::Limit(Box::new(few)), &limits, budget).unwrap();
         let all = rows(&world.run(&group(input.clone())).0);
         assert_eq!(rows(&found), all[250..257]);

@@ -1,6 +1,7 @@
 //! Snapshots made by hand, and plans run over them.
 
-use crate::exec::{Budget, QueryError, QueryStats, QueryTask, Step};
+use crate::catalog::Target;
+use crate::exec::{Budget, Pool, QueryError, QueryStats, QueryTask, Step};
 use crate::hash::Map;
 use crate::index::{IndexWriter, SeriesId};
 use crate::limits::Limits;
@@ -10,7 +11,7 @@ use crate::store::blockfile::{BlockFileWriter, FileIndex, FileMeta};
 use crate::store::layout::FileName;
 use crate::store::memtable::{Chunk, FrozenMemtable};
 use crate::store::snapshot::{BlockFile, Database, Policy, Shard, Snapshot};
-use crate::store::tombstone::Deleted;
+use crate::store::tombstone::{Deleted, Tombstone};
 use crate::time::TimeRange;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -47,19 +48,44 @@ pub(super) enum Place {
     Chunk,
 }
 
+/// Threads that do not exist, but a task cannot know: lanes are run from the last to the first, or every other one first.
+#[derive(Debug)]
+pub(super) struct Reordered {
+    pub(super) evens_first: bool,
+}
+
+impl Pool for Reordered {
+    fn worth(&self) -> u64 {
+        50
+    }
+
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        if self.evens_first {
+            (0..jobs).step_by(2).chain((0..jobs).skip(1).step_by(2)).for_each(job);
+        } else {
+            (0..jobs).rev().for_each(job);
+        }
+    }
+}
+
 /// Shards are this long, the first beginning at 0.
 pub(super) const SHARD: i64 = 1_000;
 
 impl World {
     /// `parts` in the order they were written; files come before chunks, as in the store.
     pub(super) fn new(series: &[SeriesKey], parts: &[(Place, Vec<Write>)]) -> Self {
+        Self::with_shards(SHARD, series, parts)
+    }
+
+    /// The same with shards of another length.
+    pub(super) fn with_shards(shard_len: i64, series: &[SeriesKey], parts: &[(Place, Vec<Write>)]) -> Self {
         let mut index = IndexWriter::default();
         let ids: Vec<SeriesId> = series.iter().map(|key| index.insert(key)).collect();
         let mut files = BTreeMap::new();
-        let last = parts.iter().flat_map(|(_, writes)| writes).map(|write| write.time / SHARD).max().unwrap_or(0);
+        let last = parts.iter().flat_map(|(_, writes)| writes).map(|write| write.time / shard_len).max().unwrap_or(0);
         let mut shards = Vec::new();
         for number in 0..=last {
-            let range = TimeRange::new(number * SHARD, (number + 1) * SHARD - 1);
+            let range = TimeRange::new(number * shard_len, (number + 1) * shard_len - 1);
             let mut shard =
                 Shard { id: number as u64, range, files: Vec::new(), memtables: Vec::new(), fields: Arc::default() };
             for (sequence, (place, writes)) in parts.iter().enumerate() {
@@ -104,7 +130,7 @@ impl World {
             shards.push(Arc::new(shard));
         }
         let policy =
-            Policy { id: 1, name: "rp".to_owned(), duration: 0, shard_duration: SHARD, replication: 1, shards };
+            Policy { id: 1, name: "rp".to_owned(), duration: 0, shard_duration: shard_len, replication: 1, shards };
         let database = Database {
             id: 1,
             name: "db".to_owned(),
@@ -114,6 +140,18 @@ impl World {
             tombstones: Vec::new(),
         };
         Self { snapshot: Snapshot { databases: Arc::new(vec![Arc::new(database)]), ..Snapshot::default() }, files }
+    }
+
+    /// Deletes a range of time from all series of `cpu`, as a tombstone does.
+    pub(super) fn cut(&mut self, range: TimeRange) {
+        let database = Arc::make_mut(&mut Arc::make_mut(&mut self.snapshot.databases)[0]);
+        let policy = Arc::make_mut(&mut database.policies[0]);
+        let targets = vec![Target { measurement: "cpu".to_owned(), series: None }];
+        let tombstone = Tombstone { number: 1, database: 1, range, targets };
+        for file in policy.shards.iter_mut().flat_map(|shard| &mut Arc::make_mut(shard).files) {
+            let file = Arc::make_mut(file);
+            file.deleted.add(&tombstone, &file.index).unwrap();
+        }
     }
 
     pub(super) fn run(&self, plan: &Node) -> (Vec<Group>, QueryStats) {
