@@ -1,5 +1,8 @@
 // What a person does with dashboards that the server keeps, and with what charts say of their points.
-import { check, equal, eventually, test } from "./harness.mjs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Server, check, equal, eventually, test } from "./harness.mjs";
 
 const byId = (page, id) => page.locator(`[data-testid="${id}"]`);
 const STYLES = ["line", "area", "stacked", "bars", "points", "heatmap", "stat", "gauge", "table"];
@@ -194,6 +197,21 @@ test("a file dropped on the page is explored there, and sent nowhere", async ({ 
   });
   await eventually("a letter is refused", async () => /letter\.txt was not read/.test(await byId(page, "drop").innerText()));
   equal(await byId(page, "query-database").inputValue(), "files", "the database");
+  // By hand, and Parquet as this program writes it.
+  const other = await Server.start("--no-self-metrics");
+  const folder = await mkdtemp(join(tmpdir(), "isopoint-drop-"));
+  try {
+    await other.query("CREATE DATABASE p");
+    await other.write("p", Array.from({ length: 500 }, (_, at) => `flow,pipe=p${at % 2} litres=${at / 4} ${(1_760_000_000 + at) * 1_000_000_000}`).join("\n"));
+    const file = join(folder, "flow.parquet");
+    await other.command("export", "--database", "p", "--measurement", "flow", "--format", "parquet", "--output", file);
+    await byId(page, "drop-file").setInputFiles(file);
+    await eventually("Parquet is read", async () => /flow\.parquet is in this page: 500 points/.test(await byId(page, "drop").innerText()));
+    await eventually("and drawn", async () => /pipe=p0[\s\S]*pipe=p1/.test(await byId(page, "query-result").innerText()));
+  } finally {
+    await other.end();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test("the server confirms an answer of the page by its hash", async ({ page, server, shots }) => {

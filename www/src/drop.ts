@@ -16,12 +16,21 @@ const MOST_BYTES = 256 << 20;
  */
 export class FileDrop {
   readonly element = h("div", { class: "drop", "data-testid": "drop", role: "status", hidden: true });
+  /** The same for those who do not drag. */
+  readonly picker: HTMLElement;
   private inside = 0;
 
   constructor(
     private readonly source: Source,
     private readonly router: Router,
   ) {
+    const input = h("input", { type: "file", multiple: true, accept: ".csv,.tsv,.txt,.lp,.parquet", "data-testid": "drop-file" });
+    input.addEventListener("change", () => {
+      const files = [...(input.files ?? [])];
+      input.value = "";
+      void this.read(files);
+    });
+    this.picker = h("label", { class: "file small", title: "CSV, line protocol or Parquet; it stays in this page" }, "Explore a file", input);
     addEventListener("dragenter", (event) => this.drag(event, 1));
     addEventListener("dragleave", (event) => this.drag(event, -1));
     addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());

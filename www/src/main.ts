@@ -46,6 +46,7 @@ async function start(): Promise<void> {
     router.on((route) => show(source, route));
     const drop = new FileDrop(source, router);
     document.body.append(drop.element);
+    byId("bytes").after(drop.picker);
     show(source, router.current);
   } catch (error) {
     badge.failed();
