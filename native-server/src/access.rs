@@ -6,8 +6,8 @@
 //! not concerned; InfluxDB's answer to `Origin` stays what its clients know, on this machine's own addresses.
 //!
 //! Without a password there is one more way in: a name of a stranger's that leads to 127.0.0.1. So a server on this
-//! machine's own address answers only under `localhost`, an address, a name without a dot (nobody can own one out there), or
-//! what `--public-host` names.
+//! machine's own address answers only under names without a dot such as `localhost`, addresses, and what `--public-host`
+//! names.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -103,9 +103,10 @@ impl AccessRules {
 
     fn knows(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
-        let local = name == "localhost" || name.ends_with(".localhost");
+        // A name without a dot is nobody's to point here: it is a host table's or a search domain's.
+        let local = !name.contains('.') || name.ends_with(".localhost");
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        local || address || !name.contains('.') || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name))
+        local || address || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&name))
     }
 }
 
@@ -189,6 +190,7 @@ mod tests {
         let mut rules = AccessRules { loopback: true, hosts: vec!["box.lan".into()], ..AccessRules::default() };
         for (host, status) in [
             ("localhost:8086", 0),
+            ("isopoint:8086", 0),
             ("a.localhost", 0),
             ("[::1]:8086", 0),
             ("10.0.0.7", 0),

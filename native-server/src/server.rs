@@ -34,6 +34,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+/// Bytes of a thread's stack; what is not used takes no memory.
+const STACK: usize = 16 << 20;
+
 /// Settings as they are now in flags, environment and file: what a reload reads again.
 pub(crate) type Again = Box<dyn Fn() -> Result<Config, String> + Send>;
 
@@ -46,7 +49,8 @@ pub(crate) fn serve(config: Config, again: Again) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Parsers and plans go as deep as their limits allow, in builds that are not optimised too.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
