@@ -183,6 +183,20 @@ fn what_there_is_is_listed() {
 }
 
 #[test]
+fn keys_stand_in_headers_or_in_the_query_string() {
+    let mut core = Core::new(Profile::Default);
+    let parameters = |keys: &[(&'static str, &'static str)]| -> Vec<(&'static str, &'static str)> {
+        [&[("from", "1"), ("to", "2"), ("query", "avg:m{*}")][..], keys].concat()
+    };
+    let mut status = |keys: &[(&'static str, &'static str)]| {
+        core.exchange(&Request::get("/api/v1/query", &parameters(keys)), NOW).status
+    };
+    assert_eq!(status(&[("api_key", "a"), ("application_key", "b")]), 200);
+    assert_eq!(status(&[("api_key", "a")]), 403);
+    assert_eq!(status(&[]), 403);
+}
+
+#[test]
 fn nothing_is_explained() {
     let mut core = Core::new(Profile::Default);
     submit(&mut core, "app.load", "a", 60, [1.0, 2.0]);
