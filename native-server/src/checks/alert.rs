@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn reading(value: Option<f64>) -> Vec<Reading> {
-        let text = value.map_or("no data".to_owned(), |value| value.to_string());
+        let text = value.map_or_else(|| "no data".to_owned(), |value| value.to_string());
         vec![Reading { labels: [("host".to_owned(), "a".to_owned())].into(), value, text }]
     }
 
