@@ -145,7 +145,7 @@ pub(crate) struct Settings {
     /// Send passwords and data unencrypted over the network; only needed without --tls-cert, on an address others reach
     #[arg(long, help_heading = "Security", env = "ISOPOINT_INSECURE_NO_TLS")]
     pub insecure_no_tls: bool,
-    /// Origin of another site whose pages may call this server, such as https://example.org; may be given several times,
+    /// Origin of another site whose pages may call this server, such as `https://example.org`; may be given several times,
     /// `*` is all [default: none]
     #[arg(long, help_heading = "Security", env = "ISOPOINT_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ' ')]
     pub cors_origin: Vec<String>,
