@@ -137,8 +137,9 @@ impl ExactSum {
         if self.wide.is_some() { size_of::<Wide>() } else { 0 }
     }
 
+    #[inline(never)]
     fn add_chunk(&mut self, values: &[f64], bound: Bound) {
-        match Split::new(bound, values.len()).and_then(|split| split.sum::<4>(values)) {
+        match Split::new(bound, values.len()).and_then(|split| split.sum::<LANES>(values)) {
             Some((hi, lo)) => {
                 self.add(hi);
                 self.add(lo);
@@ -183,6 +184,9 @@ impl FromIterator<f64> for ExactSum {
         sum
     }
 }
+
+/// Of long slices. A page has no SIMD: what serves short ones serves all there.
+const LANES: usize = if cfg!(target_family = "wasm") { 2 } else { 4 };
 
 /// The exact sum of each of the [`runs`] of `values`. `bound` holds for all values, or is found. `out` gets each run's
 /// number and sum in order; [`ExactSum::merge`] adds it to its bucket.

@@ -45,7 +45,8 @@ pub fn max_at<T: Scalar>(values: &[T]) -> Option<usize> {
 
 #[inline(always)]
 fn in_lanes<T: Scalar>(values: &[T], start: T, pick: impl Fn(T, T) -> T) -> T {
-    const LANES: usize = 8;
+    // Lanes are for SIMD, which a page does not have: there each is only more code.
+    const LANES: usize = if cfg!(target_family = "wasm") { 2 } else { 8 };
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut best = start;
     if !chunks.is_empty() {

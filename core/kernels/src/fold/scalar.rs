@@ -127,5 +127,36 @@ macro_rules! ordered {
 ordered! {
     i64: Self::MIN, Self::MAX;
     u64: Self::MIN, Self::MAX;
-    bool: false, true;
+}
+
+impl Scalar for bool {
+    const TOP: Self = true;
+    const BOTTOM: Self = false;
+
+    #[inline(always)]
+    fn lesser(self, least: Self) -> Self {
+        self & least
+    }
+
+    #[inline(always)]
+    fn greater(self, greatest: Self) -> Self {
+        self | greatest
+    }
+
+    #[inline(always)]
+    fn same(self, other: Self) -> bool {
+        self == other
+    }
+
+    fn least(values: &[Self]) -> Self {
+        !values.contains(&false)
+    }
+
+    fn greatest(values: &[Self]) -> Self {
+        values.contains(&true)
+    }
+
+    fn position(values: &[Self], wanted: Self) -> Option<usize> {
+        values.iter().position(|value| *value == wanted)
+    }
 }
