@@ -127,7 +127,7 @@ fn key_file(path: &Path) -> Found {
 
 fn disk(path: &Path) -> Found {
     let existing = path.ancestors().find(|folder| folder.exists() && !folder.as_os_str().is_empty());
-    match room(existing.unwrap_or(Path::new("."))) {
+    match room(existing.unwrap_or_else(|| Path::new("."))) {
         None => Beware("the room left is not known".to_owned()),
         Some(left) if left < LEAST_ROOM => Wrong(format!("{} MiB left: writes are about to be refused", left >> 20)),
         Some(left) if left < 16 * LEAST_ROOM => Beware(format!("{} MiB left", left >> 20)),

@@ -84,7 +84,7 @@ impl Service {
     pub(crate) async fn own(&self, parts: &Parts, body: Incoming, peer: IpAddr) -> Result<Response<Body>, Incoming> {
         let path = parts.uri.path();
         let Some(route) = find(path) else {
-            return self.page(parts).map_or(Err(body), Ok);
+            return self.page(parts).ok_or(body);
         };
         let method = parts.method.as_str();
         if !route.methods.contains(&method) {

@@ -56,7 +56,7 @@ type Counts = BTreeMap<String, [u64; 3]>;
 
 pub(crate) fn run(args: &SelfcheckArgs) -> Exit {
     match check(args) {
-        Ok(differ) if differ == 0 => Exit::Done,
+        Ok(0) => Exit::Done,
         Ok(_) => Exit::Failed,
         Err(error) => {
             eprintln!("isopoint: {error}");
