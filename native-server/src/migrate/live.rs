@@ -273,7 +273,7 @@ mod tests {
         lines(&series, "m x", &kinds, &mut body, |_| Ok(())).unwrap();
         assert_eq!(
             body,
-            "m\\ x,a\\,b=c\\=d f=2.5,i=3i,s=\"say \\\"hi\\\" \\\\\",t=true 1\nm\\ x,a\\,b=c\\=d f=1e300,t=false 3\n"
+            "m\\ x,a\\,b=c\\=d f=2.5,i=3i,s=\"say \\\"hi\\\" \\\\\",t=true 1\nm\\ x,a\\,b=c\\=d f=1e+300,t=false 3\n"
         );
     }
 }
