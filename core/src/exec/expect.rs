@@ -3,11 +3,11 @@
 //! | method | how |
 //! |---|---|
 //! | rolling band | quartiles of the values of the window before; `width` half-ranges (Q3 − Q1, at least 1e-9 of the level) around their middle |
-//! | agile band | the value one season ago, moved by what the last season's median has moved; the band is `width` median deviations of such misses |
+//! | agile band | the value one season ago, and the median of what the quarter of a season before was above its own season ago; the band is `width` median deviations of such misses |
 //! | robust band | rolling median over a season (the level) plus the median of what remains at the same place of all seasons; band as above |
 //! | deviation | values farther than `tolerance` median distances from the median of all groups at that time; a group with more than `share` of such is out |
-//! | density | clusters of groups: neighbours are closer than `tolerance` times the median of all distances (root mean squares over common times), a cluster needs half of all; who is in none is out |
-//! | forecast | the line of least squares, with a season the median season on top; band: `width` standard deviations of the misses |
+//! | density | clusters of groups: neighbours are closer than `tolerance` times the usual distance (root mean squares over common times; the median of every group's median), a cluster needs half of all; who is in none is out |
+//! | forecast | the line of least squares; with a season the median season on a line that rises as values do from season to season; band: `width` standard deviations of the misses |
 
 use super::cursor::{ColumnDef, Header, Source};
 use super::follow::fit::{self, Line};
@@ -17,6 +17,7 @@ use crate::model::Column;
 use crate::model::column::Values;
 use crate::plan::{Band, Expectation, Outlying};
 use crate::sorted::SortedMap;
+use crate::time::NANOS_PER_SEC;
 use crate::value::FieldType;
 use std::sync::Arc;
 
@@ -146,25 +147,23 @@ fn rolling(values: &[f64], rows: usize, width: f64) -> Vec<(f64, f64)> {
 fn agile(points: &Points, season: i64, width: f64) -> Vec<(f64, f64)> {
     let Points { times, values } = points;
     let at_or_before = |time: i64| times.partition_point(|own| *own <= time).checked_sub(1);
-    let median_between = |from: i64, to: i64| {
-        let (from, to) = (times.partition_point(|time| *time <= from), times.partition_point(|time| *time <= to));
-        fit::median(&mut values.get(from..to).unwrap_or_default().to_vec())
+    let agos: Vec<Option<usize>> = times.iter().map(|time| at_or_before(time.saturating_sub(season))).collect();
+    // The value itself says nothing of what is expected of it.
+    let moved_before = |at: usize| {
+        let first = times.partition_point(|time| *time <= times[at].saturating_sub(season / 4));
+        let mut moved: Vec<f64> =
+            (first..at).filter_map(|before| Some(values[before] - values[agos[before]?])).collect();
+        fit::median(&mut moved)
     };
-    let expected: Vec<f64> = times
-        .iter()
-        .enumerate()
-        .map(|(at, time)| {
-            let ago = at_or_before(time.saturating_sub(season));
-            let quarter = season / 4;
-            let moved = median_between(time - quarter, *time)
-                - median_between(time.saturating_sub(season) - quarter, time.saturating_sub(season));
-            match ago {
-                Some(ago) if moved.is_finite() => values[ago] + moved,
-                // In the first season: what came just before.
-                _ => values[at.saturating_sub(1)],
-            }
-        })
-        .collect();
+    let expected_at = |at: usize| match agos[at] {
+        Some(ago) => {
+            let moved = moved_before(at);
+            values[ago] + if moved.is_nan() { 0.0 } else { moved }
+        }
+        // In the first season: what came just before.
+        None => values[at.saturating_sub(1)],
+    };
+    let expected: Vec<f64> = (0..values.len()).map(expected_at).collect();
     let misses: Vec<f64> = values.iter().zip(&expected).map(|(value, expected)| value - expected).collect();
     let reach = width * spread(&misses, values);
     expected.iter().map(|expected| (expected - reach, expected + reach)).collect()
@@ -181,9 +180,17 @@ impl Seasonal {
     fn fitted(points: &Points, season: i64) -> Self {
         let Points { times, values } = points;
         let start = times.first().copied().unwrap_or(0);
-        let flat = Line { start, level: fit::median(&mut values.clone()), slope: 0.0 };
-        let two = times.last().is_some_and(|last| last - start >= season.saturating_mul(2));
-        let line = if two { Line::fitted(times, values, None).unwrap_or(flat) } else { flat };
+        // A line through all of it would take a part of the season for a slope.
+        let rise = |(time, value): (&i64, &f64)| {
+            let ago = times.binary_search(&time.saturating_sub(season)).ok()?;
+            Some(value - values[ago])
+        };
+        let mut rises: Vec<f64> = times.iter().zip(values).filter_map(rise).collect();
+        let rise = fit::median(&mut rises);
+        let slope = if rise.is_nan() { 0.0 } else { rise * NANOS_PER_SEC as f64 / season.max(1) as f64 };
+        let mut line = Line { start, level: 0.0, slope };
+        let mut levels: Vec<f64> = times.iter().zip(values).map(|(time, value)| value - line.at(*time)).collect();
+        line.level = fit::median(&mut levels);
         let mut found: SortedMap<i64, Vec<f64>> = SortedMap::new();
         for (time, value) in times.iter().zip(values) {
             found.or_default(time.rem_euclid(season.max(1))).push(value - line.at(*time));
@@ -287,10 +294,11 @@ fn by_density(rows: &[Vec<f64>], groups: usize, tolerance: f64) -> Vec<bool> {
         }
         if common > 0.0 { f64::sqrt(sum / common) } else { f64::INFINITY }
     };
-    let mut all = Vec::new();
-    for a in 0..groups {
-        all.extend((a + 1..groups).map(|b| distance(a, b)).filter(|distance| distance.is_finite()));
-    }
+    let usual = |a: usize| {
+        let others = (0..groups).filter(|b| *b != a).map(|b| distance(a, b));
+        fit::median(&mut others.filter(|distance| distance.is_finite()).collect::<Vec<_>>())
+    };
+    let mut all: Vec<f64> = (0..groups).map(usual).filter(|distance| !distance.is_nan()).collect();
     let near = tolerance * fit::median(&mut all);
     let needed = groups / 2 + 1;
     let neighbours = |a: usize| -> Vec<usize> { (0..groups).filter(|b| distance(a, *b) <= near).collect() };

@@ -245,7 +245,7 @@ pub enum Expectation {
 pub enum Band {
     /// Quartiles of the values before, in a window of so many rows.
     Rolling { rows: usize },
-    /// The values one season ago and before, shifted to the present level.
+    /// The value one season ago, shifted to the present level.
     Agile { season: i64 },
     /// Median level and median season.
     Robust { season: i64 },
@@ -256,6 +256,6 @@ pub enum Outlying {
     /// Too often farther from the median of all groups than `tolerance` median deviations. Scaled: each group is first
     /// brought to the median's level.
     Deviation { scaled: bool },
-    /// Not among the densest cluster, neighbours being at most `tolerance` times the median distance away.
+    /// Not among the densest cluster, neighbours being at most `tolerance` times the usual distance away.
     Density { scaled: bool },
 }
