@@ -155,7 +155,8 @@ fn offset(text: &str) -> Option<(i64, &str)> {
 
 /// `[+-]hours[:minutes[:seconds]]`
 fn seconds(text: &str) -> Option<i64> {
-    let (sign, text) = text.strip_prefix('-').map_or_else(|| (1, text.strip_prefix('+').unwrap_or(text)), |text| (-1, text));
+    let (sign, text) =
+        text.strip_prefix('-').map_or_else(|| (1, text.strip_prefix('+').unwrap_or(text)), |text| (-1, text));
     let mut unit = 3600;
     let mut total = 0;
     for part in text.split(':') {
