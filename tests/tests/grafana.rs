@@ -219,3 +219,28 @@ fn published_clients_work() {
         ask("node", "grafana_data.mjs");
     }
 }
+
+#[test]
+fn a_query_may_be_in_datadogs_language() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &[]).unwrap();
+    assert_eq!(server.answer(&Request::statement("CREATE DATABASE d"), None).unwrap().status, 200);
+    let lines = "cpu,host=a usage=1 1700000000000000000\ncpu,host=b usage=3 1700000000000000000\n";
+    assert_eq!(server.answer(&Request::post("/write", &[("db", "d")], lines), None).unwrap().status, 204);
+    let source = r#"{"name":"own","type":"influxdb","access":"proxy","url":"local://","jsonData":{"dbName":"d"}}"#;
+    let uid = make(&mut server, source);
+    let mut ask = |text: &str| {
+        let query = format!(r#"{{"refId":"A","datasource":{{"uid":"{uid}"}},"queryType":"datadog","query":"{text}"}}"#);
+        let body = format!(r#"{{"from":"1700000000000","to":"1700000060000","queries":[{query}]}}"#);
+        post(&mut server, "/api/ds/query", &body)
+    };
+    let answer = ask("max:cpu.usage{*} by {host}");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for (host, value) in [("a", 1), ("b", 3)] {
+        let labels = format!(r#""labels":{{"host":"{host}"}}"#);
+        let values = format!(r#""values":[[1700000000000],[{value}]]"#);
+        assert!(answer.text().contains(&labels) && answer.text().contains(&values), "{}", answer.text());
+    }
+    let answer = ask("max:cpu.usage{");
+    assert!(answer.status == 400 && answer.text().contains("Error parsing query"), "{}", answer.text());
+}

@@ -20,6 +20,7 @@ mod encode;
 mod error;
 mod evaluate;
 mod grid;
+mod inquiry;
 mod keys;
 mod list;
 mod metadata;
@@ -36,6 +37,8 @@ mod v2;
 
 #[cfg(test)]
 mod tests;
+
+pub use inquiry::ask;
 
 use super::exchange::Exchange;
 use super::route::{Call, Privilege, Route, Surface};

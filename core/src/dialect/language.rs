@@ -1,6 +1,6 @@
 //! Query languages by name, for whoever passes a text on without knowing the dialect that it is of.
 
-use super::influx;
+use super::{datadog, influx};
 use crate::auth::Principal;
 use crate::exec::Budget;
 use crate::limits::Limits;
@@ -45,7 +45,7 @@ pub enum InquiryTurn {
 /// How a language begins to answer; the error is its own words.
 pub type Ask = fn(&Question<'_>) -> Result<Box<dyn Inquiry>, String>;
 
-const LANGUAGES: &[(&str, Ask)] = &[("influxql", influx::ask)];
+const LANGUAGES: &[(&str, Ask)] = &[("influxql", influx::ask), ("datadog", datadog::ask)];
 
 /// `None`: no such language.
 pub fn find(name: &str) -> Option<Ask> {

@@ -17,7 +17,7 @@ use crate::time::NANOS_PER_SEC;
 use bytes::Bytes;
 
 /// Seconds beyond which there are no instants.
-const FARTHEST: i64 = 9_223_372_036;
+pub(super) const FARTHEST: i64 = 9_223_372_036;
 /// Why an answer has no series.
 const NOTICE: &str = "X-Isopoint-Notice";
 
