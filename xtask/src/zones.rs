@@ -155,7 +155,10 @@ fn offset(text: &str) -> Option<(i64, &str)> {
 
 /// `[+-]hours[:minutes[:seconds]]`
 fn seconds(text: &str) -> Option<i64> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text.strip_prefix('+').unwrap_or(text)), |text| (-1, text));
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
     let mut unit = 3600;
     let mut total = 0;
     for part in text.split(':') {
@@ -246,7 +249,7 @@ fn table(zones: &BTreeMap<String, Zone>) -> Vec<u8> {
         let mut last = 0;
         for (at, offset) in &zone.changes {
             let after = (at - last) as u64;
-            varint(if after % 900 == 0 { after / 900 * 2 } else { after * 2 + 1 }, &mut out);
+            varint(if after.is_multiple_of(900) { after / 900 * 2 } else { after * 2 + 1 }, &mut out);
             varint(place(*offset), &mut out);
             last = *at;
         }
