@@ -75,7 +75,10 @@ impl Grid {
     }
 
     fn has(&self, time: i64) -> bool {
-        self.begins.as_ref().map_or(time.rem_euclid(self.interval) == 0, |begins| begins.contains(&time))
+        match &self.begins {
+            Some(begins) => begins.contains(&time),
+            None => time.rem_euclid(self.interval) == 0,
+        }
     }
 }
 
@@ -471,7 +474,7 @@ impl Evaluator<'_> {
                         points.insert(*begin, Some(value));
                     }
                 }
-                push(group, change.map_or(points.clone(), |change| change(&points, grid.interval)));
+                push(group, change.map_or_else(|| points.clone(), |change| change(&points, grid.interval)));
             }
         } else {
             let wide = grid.between(self.from - reach, self.to + reach);
@@ -484,7 +487,7 @@ impl Evaluator<'_> {
             let aligned = |own: &BTreeMap<i64, f64>| -> Points {
                 let value = |at: &i64| own.get(at).copied().or_else(|| interpolated(own, *at, fill));
                 let points: Points = times.iter().map(|at| (*at, value(at))).collect();
-                change.map_or(points.clone(), |change| change(&points, grid.interval))
+                change.map_or_else(|| points.clone(), |change| change(&points, grid.interval))
             };
             let aligned: Vec<Points> = rolled.iter().map(aligned).collect();
             for (group, members) in &members {

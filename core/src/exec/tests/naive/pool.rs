@@ -42,7 +42,7 @@ fn sum(values: impl Iterator<Item = f64>) -> f64 {
 pub(super) fn listed(groups: &[Group], list: &[Listed]) -> Vec<(Group, Vec<Group>)> {
     let of = |listed: &Listed| {
         let members: Vec<Group> = listed.members.iter().filter_map(|at| groups.get(*at as usize)).cloned().collect();
-        let like = members.first().or(groups.first())?.clone();
+        let like = members.first().or_else(|| groups.first())?.clone();
         Some((Group { tags: listed.tags.clone(), rows: Vec::new(), ..like }, members))
     };
     list.iter().filter_map(of).collect()
