@@ -91,7 +91,7 @@ test("a dashboard of Grafana's is imported, and what was left out is listed", as
   await byId(page, "dashboards-file").setInputFiles({ name: "grafana.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(dashboard)) });
   await eventually("the report is shown", () => byId(page, "dashboards-report").isVisible());
   const report = await byId(page, "dashboards-report").innerText();
-  check(/2 panels of 3/.test(report) && report.includes("“Read me”: there is no panel of type text here"), report);
+  check(/2 of 3 panels/.test(report) && report.includes("“Read me”: there is no panel of type text here"), report);
   await shots("import");
   await byId(page, "dashboards-report").getByText("Open it").click();
   await ready(page, 2);

@@ -63,15 +63,24 @@ export class ComparePage {
     for (const card of this.cards) card.destroy();
   }
 
+  /** Names of what is chosen by now: whoever chooses again does not get those of the choice before. */
   private async fillNames(): Promise<void> {
-    options(this.measurement, await this.names("SHOW MEASUREMENTS", "name"));
+    const database = this.database.value;
+    const names = await this.names("SHOW MEASUREMENTS", "name");
+    if (database !== this.database.value) return;
+    options(this.measurement, names);
     await this.fillColumns();
   }
 
   private async fillColumns(): Promise<void> {
+    const chosen = (): string => JSON.stringify([this.database.value, this.measurement.value]);
+    const before = chosen();
     const from = `FROM "${this.measurement.value.replaceAll('"', '\\"')}"`;
-    options(this.field, await this.names(`SHOW FIELD KEYS ${from}`, "fieldKey"));
-    options(this.tag, ["", ...(await this.names(`SHOW TAG KEYS ${from}`, "tagKey"))], "all together");
+    const fields = await this.names(`SHOW FIELD KEYS ${from}`, "fieldKey");
+    const tags = await this.names(`SHOW TAG KEYS ${from}`, "tagKey");
+    if (before !== chosen()) return;
+    options(this.field, fields);
+    options(this.tag, ["", ...tags], "all together");
   }
 
   private async names(text: string, column: string): Promise<string[]> {
