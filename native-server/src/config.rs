@@ -93,6 +93,9 @@ pub(crate) struct Settings {
     /// Seconds a request may take to arrive, and to be answered [default: 60]
     #[arg(long, help_heading = "Limits", env = "ISOPOINT_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u64>,
+    /// Threads that queries share, 0 for one a core [default: 0]
+    #[arg(long, env = "ISOPOINT_QUERY_THREADS", value_name = "N")]
+    pub query_threads: Option<usize>,
     /// How Facette's sources and metrics are made of series, as JSON [default:
     /// {"source":["column:host"],"metric":["name","column:*"],"glue":"."}]
     #[arg(long, help_heading = "Facette and Datadog", env = "ISOPOINT_FACETTE_MAPPING", value_name = "JSON")]
@@ -202,6 +205,7 @@ pub(crate) struct Config {
     pub max_select_buckets: u64,
     pub max_select_points: u64,
     pub timeout_secs: u64,
+    pub query_threads: usize,
     pub facette_mapping: Mapping,
     pub dogstatsd: Option<String>,
     pub dogstatsd_interval_secs: u64,
@@ -318,6 +322,7 @@ impl Settings {
             max_select_buckets: self.max_select_buckets.or(other.max_select_buckets),
             max_select_points: self.max_select_points.or(other.max_select_points),
             timeout: self.timeout.or(other.timeout),
+            query_threads: self.query_threads.or(other.query_threads),
             facette_mapping: self.facette_mapping.or(other.facette_mapping),
             dogstatsd: self.dogstatsd.or(other.dogstatsd),
             dogstatsd_interval: self.dogstatsd_interval.or(other.dogstatsd_interval),
@@ -401,6 +406,7 @@ impl Config {
             max_select_buckets: settings.max_select_buckets.unwrap_or(0),
             max_select_points: settings.max_select_points.unwrap_or(0),
             timeout_secs: settings.timeout.unwrap_or(60),
+            query_threads: settings.query_threads.unwrap_or(0),
             facette_mapping: match settings.facette_mapping {
                 Some(text) => {
                     Mapping::from_json(&text).ok_or_else(|| format!("facette-mapping: not a mapping: {text}"))?
@@ -451,6 +457,7 @@ impl fmt::Display for Config {
         writeln!(f, "max-select-buckets = {}", self.max_select_buckets)?;
         writeln!(f, "max-select-points = {}", self.max_select_points)?;
         writeln!(f, "timeout = {}", self.timeout_secs)?;
+        writeln!(f, "query-threads = {}", self.query_threads)?;
         writeln!(f, "facette-mapping = {:?}", self.facette_mapping.to_string())?;
         if let Some(address) = &self.dogstatsd {
             writeln!(f, "dogstatsd = {address:?}")?;

@@ -4,12 +4,13 @@ use crate::audit::Audit;
 use crate::facts::Counters;
 use crate::grafana::client::Caller;
 use crate::host::Host;
+use crate::pool::Threads;
 use crate::subscribers::{Copies, Subscribers};
 use crate::who::Who;
 use bytes::Bytes;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
-use isopoint_core::exec::{Budget, QueryStats};
+use isopoint_core::exec::{Budget, Pool, QueryStats};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
@@ -33,6 +34,8 @@ pub(crate) struct Driver {
     queries: Arc<Semaphore>,
     writes: Arc<Semaphore>,
     audit: Option<Arc<Audit>>,
+    /// What queries share, if there is more than one thread.
+    threads: Option<&'static Threads>,
     deadline: Duration,
     subscribers: Arc<Subscribers>,
     counters: Arc<Counters>,
@@ -79,12 +82,27 @@ impl Driver {
     pub(crate) fn new(host: Arc<Host>, caller: Caller, counters: Arc<Counters>, deadline: Duration) -> Self {
         let subscribers = Subscribers::new(Arc::clone(&counters));
         let places = || Arc::new(Semaphore::new(AT_ONCE));
-        Self { host, caller, queries: places(), writes: places(), audit: None, deadline, subscribers, counters }
+        Self {
+            host,
+            caller,
+            queries: places(),
+            writes: places(),
+            audit: None,
+            threads: None,
+            deadline,
+            subscribers,
+            counters,
+        }
     }
 
     /// The same, saying in the audit log what is changed.
     pub(crate) fn audited(self, audit: Arc<Audit>) -> Self {
         Self { audit: Some(audit), ..self }
+    }
+
+    /// The same, with threads that queries share.
+    pub(crate) fn sharing(self, threads: Option<&'static Threads>) -> Self {
+        Self { threads, ..self }
     }
 
     /// So many wait already that one more would only wait too long.
@@ -208,8 +226,9 @@ impl Driver {
 
     /// One turn on a thread that may be busy. `None` when it panicked: the request dies, the server does not.
     async fn turn(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Turn)> {
+        let budget = Budget { pool: self.threads.map(|threads| threads as &'static dyn Pool), ..Budget::SLICE };
         let turned = tokio::task::spawn_blocking(move || {
-            let turn = exchange.turn(Budget::SLICE);
+            let turn = exchange.turn(budget);
             (exchange, turn)
         });
         turned.await.ok()

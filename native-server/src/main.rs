@@ -30,6 +30,7 @@ mod metrics;
 mod migrate;
 mod ops;
 mod own;
+mod pool;
 mod rate_limit;
 mod remote;
 mod self_metrics;

@@ -18,6 +18,7 @@ use crate::http::Service;
 use crate::login_limit::LoginLimit;
 use crate::logs::{self, Level};
 use crate::metrics::Metrics;
+use crate::pool::Threads;
 use crate::rate_limit::RateLimit;
 use crate::self_metrics;
 use crate::tls::Tls;
@@ -188,8 +189,16 @@ async fn run(config: Config, level: Level, again: Again) -> Exit {
         datadog: datadog::Settings { api_keys: Vec::new(), app_keys: Vec::new(), ..api.datadog.clone() },
         ..ApiConfig::clone(&api)
     });
-    let driver =
-        Driver::new(Arc::clone(&host), caller.clone(), Arc::clone(&counters), timeout).audited(Arc::clone(&audit));
+    let threads = match Threads::start(config.query_threads) {
+        Ok(threads) => threads,
+        Err(error) => {
+            eprintln!("isopoint: cannot start the threads of queries: {error}");
+            return Exit::Failed;
+        }
+    };
+    let driver = Driver::new(Arc::clone(&host), caller.clone(), Arc::clone(&counters), timeout)
+        .audited(Arc::clone(&audit))
+        .sharing(threads);
     let checks = Arc::new(Checks::new(rules));
     let evaluator = Evaluator {
         checks: Arc::clone(&checks),
