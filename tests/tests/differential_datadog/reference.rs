@@ -344,6 +344,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) to: i64,
 }
 
+/// Few of them live at a time.
+#[allow(clippy::large_enum_variant)]
 enum Term {
     Number(f64),
     Answer(Answer),
