@@ -65,7 +65,7 @@ fn the_corpus_is_answered_alike() {
             }
         }
     }
-    assert!(TWO.lanes.load(Ordering::Relaxed) > 1_000, "{TWO:?}");
+    assert!(TWO.lanes.load(Ordering::Relaxed) > 500, "{TWO:?}");
 }
 
 const STATEMENTS: &[&str] = &[
