@@ -1,5 +1,5 @@
 // The query editors: colours, words that fit, the place of an error; and one question in four languages.
-import { check, equal, eventually, test } from "./harness.mjs";
+import { Server, check, equal, eventually, test } from "./harness.mjs";
 
 const byId = (page, id) => page.locator(`[data-testid="${id}"]`);
 
@@ -36,7 +36,16 @@ test("the editor completes from the database's index and colours what it knows",
   equal(await byId(page, "query-error-mark").innerText(), "FRM", "what is underlined");
 });
 
-test("one question is answered alike in four languages", async ({ page, server, shots }) => {
+test("one question is answered alike in four languages", async ({ page, shots }) => {
+  const server = await Server.start();
+  try {
+    await alike(page, server, shots);
+  } finally {
+    await server.end();
+  }
+});
+
+async function alike(page, server, shots) {
   await server.query("CREATE DATABASE datadog");
   const now = Math.floor(Date.now() / 1000);
   await server.write("datadog", Array.from({ length: 800 }, (_, at) => `pump,host=h${at % 2} pressure=${3 + Math.sin(at / 40)} ${(now - at) * 1_000_000_000}`).join("\n"));
@@ -65,4 +74,4 @@ test("one question is answered alike in four languages", async ({ page, server, 
   const card = byId(page, "compare-card-datadog");
   await eventually("the error is told", async () => (await card.getAttribute("data-state")) === "error");
   await eventually("and marked", () => card.locator('[data-testid="query-error-mark"]').isVisible());
-});
+}
