@@ -13,8 +13,9 @@ use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
 use isopoint_core::exec::{Budget, Pool, QueryStats};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 
 /// Answers in progress at once of each kind, so that neither queries nor writes starve the other; the rest wait their
 /// turn. Each holds at most a few chunks and its query's memory.
@@ -23,6 +24,8 @@ const AT_ONCE: usize = 16;
 const WAITING: usize = 512;
 /// How long an exchange whose time is over may take to say so.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long an exchange goes on before anybody asks whether its client is still there.
+const AT_A_STRETCH: Duration = Duration::from_millis(5);
 /// Chunks between the engine and a slow client.
 const AHEAD: usize = 4;
 
@@ -41,20 +44,61 @@ pub(crate) struct Driver {
     counters: Arc<Counters>,
 }
 
-/// A begun answer: its head, and where its chunks come from.
+/// A begun answer.
 pub(crate) struct Answer {
     pub head: Head,
-    pub body: mpsc::Receiver<Bytes>,
+    pub body: AnswerBody,
 }
 
-impl Answer {
-    /// All of its body.
-    pub(crate) async fn whole(mut self) -> Vec<u8> {
+/// The body of an answer.
+pub(crate) enum AnswerBody {
+    /// All of it was there as soon as the head.
+    Whole(Bytes),
+    /// As it comes.
+    Pieces(mpsc::Receiver<Piece>),
+}
+
+/// What a body comes in. One that ends without saying so was cut off.
+pub(crate) enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+impl AnswerBody {
+    /// All of it; `None` if it was cut off.
+    pub(crate) async fn collect(self) -> Option<Bytes> {
+        let mut pieces = match self {
+            Self::Whole(whole) => return Some(whole),
+            Self::Pieces(pieces) => pieces,
+        };
         let mut whole = Vec::new();
-        while let Some(chunk) = self.body.recv().await {
-            whole.extend_from_slice(&chunk);
+        loop {
+            match pieces.recv().await? {
+                Piece::Bytes(bytes) => whole.extend_from_slice(&bytes),
+                Piece::End => return Some(whole.into()),
+            }
         }
-        whole
+    }
+}
+
+/// Who waits for an answer.
+struct Client {
+    /// Until the head is sent.
+    head: Option<oneshot::Sender<(Head, Option<Bytes>)>>,
+    pieces: mpsc::Sender<Piece>,
+}
+
+impl Client {
+    fn is_gone(&self) -> bool {
+        self.head.as_ref().map_or_else(|| self.pieces.is_closed(), oneshot::Sender::is_closed)
+    }
+
+    /// Ends when nobody waits for the answer any more.
+    async fn gone(&mut self) {
+        match &mut self.head {
+            Some(head) => head.closed().await,
+            None => self.pieces.closed().await,
+        }
     }
 }
 
@@ -130,77 +174,112 @@ impl Driver {
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
     /// panicked, or took longer than the deadline.
     pub(crate) async fn answer_to(&self, exchange: Box<dyn Exchange>, order: Order) -> Option<Answer> {
-        let (head_sender, head) = tokio::sync::oneshot::channel();
-        let (body_sender, body) = mpsc::channel(AHEAD);
+        let (head_sender, head) = oneshot::channel();
+        let (sender, pieces) = mpsc::channel(AHEAD);
+        let client = Client { head: Some(head_sender), pieces: sender };
         let driver = self.clone();
         tokio::spawn(async move {
             let began = Instant::now();
             let Order { lane, who, done } = order;
-            let stats = driver.run(exchange, lane, who, head_sender, body_sender).await;
+            let stats = driver.run(exchange, lane, who, client).await;
             if let (Some(stats), Some(done)) = (stats, done) {
                 done(began.elapsed(), stats);
             }
         });
-        Some(Answer { head: head.await.ok()?, body })
+        let (head, whole) = head.await.ok()?;
+        Some(Answer { head, body: whole.map_or(AnswerBody::Pieces(pieces), AnswerBody::Whole) })
     }
 
+    /// Returning drops the exchange, which cancels it and gives its memory back; without [`Piece::End`] the client then
+    /// sees that its answer is cut off.
     async fn run(
         self,
         mut exchange: Box<dyn Exchange>,
         lane: Lane,
         who: Option<Who>,
-        head: tokio::sync::oneshot::Sender<Head>,
-        body: mpsc::Sender<Bytes>,
+        mut client: Client,
     ) -> Option<QueryStats> {
-        let mut place = Some(self.place(lane).await?);
+        let mut place = tokio::select! {
+            place = self.place(lane) => Some(place?),
+            () = client.gone() => return None,
+        };
         let began = Instant::now();
-        let mut head = Some(head);
+        let end = began + self.deadline + GRACE;
+        let mut is_late = false;
         loop {
-            let (turned, turn) = self.turn(exchange).await?;
+            let (turned, turns) = self.turns(exchange).await?;
             exchange = turned;
-            match turn {
-                Turn::Head(known) => {
-                    let _ = head.take()?.send(known);
-                }
-                // The client has gone: dropping the exchange cancels it.
-                Turn::Chunk(bytes) => {
-                    self.counters.sent(bytes.len());
-                    body.send(bytes).await.ok()?;
-                }
-                Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
-                Turn::Write { database, policy, batch } => {
-                    let copies = Copies::of(&self.host.snapshot(), &database, policy.as_deref(), &batch);
-                    let outcome = self.host.write(database, policy, batch).await;
-                    if let (Ok(_), Some(copies)) = (&outcome, &copies) {
-                        self.subscribers.send(copies);
+            if !is_late && began.elapsed() > self.deadline {
+                exchange.expire();
+                is_late = true;
+            }
+            if matches!(turns.as_slice(), [Turn::Head(_), .., Turn::Done(_)]) {
+                return self.send_whole(turns, client);
+            }
+            for turn in turns {
+                match turn {
+                    Turn::Head(known) => {
+                        let _ = client.head.take()?.send((known, None));
                     }
-                    exchange.wrote(outcome, self.host.snapshot());
-                }
-                Turn::Command(command) => {
-                    let told = who.as_ref().zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
-                    let outcome = self.host.command(command).await;
-                    if let Some(((who, audit), command)) = told {
-                        let failed = outcome.as_ref().err().map(ToString::to_string);
-                        audit.command(who, &command, failed.as_deref());
+                    Turn::Chunk(bytes) => {
+                        self.counters.sent(bytes.len());
+                        // One that takes nothing is not waited for any longer than one that asks for much.
+                        timeout_at(end.into(), client.pieces.send(Piece::Bytes(bytes))).await.ok()?.ok()?;
                     }
-                    exchange.wrote(outcome, self.host.snapshot());
+                    Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
+                    Turn::Write { database, policy, batch } => {
+                        let copies = Copies::of(&self.host.snapshot(), &database, policy.as_deref(), &batch);
+                        let outcome = self.host.write(database, policy, batch).await;
+                        if let (Ok(_), Some(copies)) = (&outcome, &copies) {
+                            self.subscribers.send(copies);
+                        }
+                        exchange.wrote(outcome, self.host.snapshot());
+                    }
+                    Turn::Command(command) => {
+                        let told = who.as_ref().zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
+                        let outcome = self.host.command(command).await;
+                        if let Some(((who, audit), command)) = told {
+                            let failed = outcome.as_ref().err().map(ToString::to_string);
+                            audit.command(who, &command, failed.as_deref());
+                        }
+                        exchange.wrote(outcome, self.host.snapshot());
+                    }
+                    Turn::Ask(errands) => {
+                        // Others may be answered while this one waits for the world.
+                        place.take();
+                        let told = tokio::select! {
+                            told = self.run_errands(errands, self.deadline.saturating_sub(began.elapsed())) => told,
+                            () = client.gone() => return None,
+                        };
+                        place = Some(self.place(lane).await?);
+                        exchange.told(told);
+                    }
+                    Turn::Yield if client.is_gone() || Instant::now() > end => return None,
+                    Turn::Yield => {}
+                    Turn::Done(stats) => {
+                        timeout_at(end.into(), client.pieces.send(Piece::End)).await.ok()?.ok()?;
+                        return Some(stats);
+                    }
                 }
-                Turn::Ask(errands) => {
-                    // Others may be answered while this one waits for the world.
-                    place.take();
-                    let told = tokio::select! {
-                        told = self.run_errands(errands, self.deadline.saturating_sub(began.elapsed())) => told,
-                        () = gone(&mut head, &body) => return None,
-                    };
-                    place = Some(self.place(lane).await?);
-                    exchange.told(told);
-                }
-                Turn::Yield if body.is_closed() || began.elapsed() > self.deadline + GRACE => return None,
-                Turn::Yield if began.elapsed() > self.deadline => exchange.expire(),
-                Turn::Yield => {}
-                Turn::Done(stats) => return Some(stats),
             }
         }
+    }
+
+    /// Most answers are done at once: their bodies need no pieces.
+    fn send_whole(&self, turns: Vec<Turn>, mut client: Client) -> Option<QueryStats> {
+        let (mut head, mut chunks, mut stats) = (None, Vec::new(), None);
+        for turn in turns {
+            match turn {
+                Turn::Head(known) => head = Some(known),
+                Turn::Chunk(bytes) => chunks.push(bytes),
+                Turn::Done(known) => stats = Some(known),
+                _ => {}
+            }
+        }
+        let whole = if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat().into() };
+        self.counters.sent(whole.len());
+        let _ = client.head.take()?.send((head?, Some(whole)));
+        stats
     }
 
     /// All at the same time; what is not done by the deadline is told so.
@@ -224,21 +303,31 @@ impl Driver {
         told
     }
 
-    /// One turn on a thread that may be busy. `None` when it panicked: the request dies, the server does not.
-    async fn turn(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Turn)> {
+    /// Some turns, as far as they need nothing but files, on a thread that may be busy. `None` when one panicked: the
+    /// request dies, the server does not.
+    async fn turns(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Vec<Turn>)> {
         let budget = Budget { pool: self.threads.map(|threads| threads as &'static dyn Pool), ..Budget::SLICE };
+        let host = Arc::clone(&self.host);
         let turned = tokio::task::spawn_blocking(move || {
-            let turn = exchange.turn(budget);
-            (exchange, turn)
+            let (began, mut turns, mut chunks) = (Instant::now(), Vec::new(), 0);
+            while began.elapsed() < AT_A_STRETCH {
+                match exchange.turn(budget) {
+                    Turn::Read(ranges) => exchange.supply(host.read(&ranges)),
+                    Turn::Chunk(bytes) if chunks + 1 < AHEAD => {
+                        turns.push(Turn::Chunk(bytes));
+                        chunks += 1;
+                    }
+                    head @ Turn::Head(_) => turns.push(head),
+                    Turn::Yield => {}
+                    turn => {
+                        turns.push(turn);
+                        return (exchange, turns);
+                    }
+                }
+            }
+            turns.push(Turn::Yield);
+            (exchange, turns)
         });
         turned.await.ok()
-    }
-}
-
-/// Ends when nobody waits for the answer any more.
-async fn gone(head: &mut Option<tokio::sync::oneshot::Sender<Head>>, body: &mpsc::Sender<Bytes>) {
-    match head {
-        Some(head) => head.closed().await,
-        None => body.closed().await,
     }
 }
