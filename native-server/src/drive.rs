@@ -11,9 +11,10 @@ use bytes::Bytes;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
 use isopoint_core::exec::{Budget, Pool, QueryStats};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
@@ -84,7 +85,7 @@ impl AnswerBody {
 /// Who waits for an answer.
 struct Client {
     /// Until the head is sent.
-    head: Option<oneshot::Sender<(Head, Option<Bytes>)>>,
+    head: Option<oneshot::Sender<Head>>,
     pieces: mpsc::Sender<Piece>,
 }
 
@@ -120,6 +121,12 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) const OWN: Self = Self { lane: Lane::Query, who: None, done: None };
+
+    fn complete(self, began: Instant, stats: QueryStats) {
+        if let Some(done) = self.done {
+            done(began.elapsed(), stats);
+        }
+    }
 }
 
 impl Driver {
@@ -161,9 +168,9 @@ impl Driver {
         }
     }
 
-    async fn place(&self, lane: Lane) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
         let _waits = self.counters.wait(lane);
-        self.places(lane).acquire().await.ok()
+        Arc::clone(self.places(lane)).acquire_owned().await.ok()
     }
 
     /// For the server itself; see [`Self::answer_to`].
@@ -174,52 +181,67 @@ impl Driver {
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
     /// panicked, or took longer than the deadline.
     pub(crate) async fn answer_to(&self, exchange: Box<dyn Exchange>, order: Order) -> Option<Answer> {
+        let place = self.place(order.lane).await?;
+        let began = Instant::now();
+        let (exchange, turns) = self.turns(exchange)?;
+        if matches!(turns.as_slice(), [Turn::Head(_), .., Turn::Done(_)]) {
+            return self.whole(turns, |stats| order.complete(began, stats));
+        }
         let (head_sender, head) = oneshot::channel();
         let (sender, pieces) = mpsc::channel(AHEAD);
         let client = Client { head: Some(head_sender), pieces: sender };
         let driver = self.clone();
         tokio::spawn(async move {
-            let began = Instant::now();
-            let Order { lane, who, done } = order;
-            let stats = driver.run(exchange, lane, who, client).await;
-            if let (Some(stats), Some(done)) = (stats, done) {
-                done(began.elapsed(), stats);
+            let Order { lane, who, .. } = &order;
+            if let Some(stats) = driver.run(exchange, turns, began, (*lane, place), who.as_ref(), client).await {
+                order.complete(began, stats);
             }
         });
-        let (head, whole) = head.await.ok()?;
-        Some(Answer { head, body: whole.map_or(AnswerBody::Pieces(pieces), AnswerBody::Whole) })
+        Some(Answer { head: head.await.ok()?, body: AnswerBody::Pieces(pieces) })
     }
 
-    /// Returning drops the exchange, which cancels it and gives its memory back; without [`Piece::End`] the client then
-    /// sees that its answer is cut off.
+    /// Most answers are done at once: their bodies need no pieces.
+    fn whole(&self, turns: Vec<Turn>, done: impl FnOnce(QueryStats)) -> Option<Answer> {
+        let (mut head, mut chunks) = (None, Vec::new());
+        for turn in turns {
+            match turn {
+                Turn::Head(known) => head = Some(known),
+                Turn::Chunk(bytes) => chunks.push(bytes),
+                Turn::Done(stats) => {
+                    done(stats);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let whole = if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat().into() };
+        self.counters.sent(whole.len());
+        Some(Answer { head: head?, body: AnswerBody::Whole(whole) })
+    }
+
+    /// Goes on after the first turns. Returning drops the exchange, which cancels it and gives its memory back; without
+    /// [`Piece::End`] the client then sees that its answer is cut off.
     async fn run(
         self,
         mut exchange: Box<dyn Exchange>,
-        lane: Lane,
-        who: Option<Who>,
+        mut turns: Vec<Turn>,
+        began: Instant,
+        (lane, place): (Lane, OwnedSemaphorePermit),
+        who: Option<&Who>,
         mut client: Client,
     ) -> Option<QueryStats> {
-        let mut place = tokio::select! {
-            place = self.place(lane) => Some(place?),
-            () = client.gone() => return None,
-        };
-        let began = Instant::now();
+        let mut place = Some(place);
         let end = began + self.deadline + GRACE;
         let mut is_late = false;
         loop {
-            let (turned, turns) = self.turns(exchange).await?;
-            exchange = turned;
             if !is_late && began.elapsed() > self.deadline {
                 exchange.expire();
                 is_late = true;
             }
-            if matches!(turns.as_slice(), [Turn::Head(_), .., Turn::Done(_)]) {
-                return self.send_whole(turns, client);
-            }
             for turn in turns {
                 match turn {
                     Turn::Head(known) => {
-                        let _ = client.head.take()?.send((known, None));
+                        let _ = client.head.take()?.send(known);
                     }
                     Turn::Chunk(bytes) => {
                         self.counters.sent(bytes.len());
@@ -236,7 +258,7 @@ impl Driver {
                         exchange.wrote(outcome, self.host.snapshot());
                     }
                     Turn::Command(command) => {
-                        let told = who.as_ref().zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
+                        let told = who.zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
                         let outcome = self.host.command(command).await;
                         if let Some(((who, audit), command)) = told {
                             let failed = outcome.as_ref().err().map(ToString::to_string);
@@ -262,24 +284,8 @@ impl Driver {
                     }
                 }
             }
+            (exchange, turns) = self.turns(exchange)?;
         }
-    }
-
-    /// Most answers are done at once: their bodies need no pieces.
-    fn send_whole(&self, turns: Vec<Turn>, mut client: Client) -> Option<QueryStats> {
-        let (mut head, mut chunks, mut stats) = (None, Vec::new(), None);
-        for turn in turns {
-            match turn {
-                Turn::Head(known) => head = Some(known),
-                Turn::Chunk(bytes) => chunks.push(bytes),
-                Turn::Done(known) => stats = Some(known),
-                _ => {}
-            }
-        }
-        let whole = if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat().into() };
-        self.counters.sent(whole.len());
-        let _ = client.head.take()?.send((head?, Some(whole)));
-        stats
     }
 
     /// All at the same time; what is not done by the deadline is told so.
@@ -303,16 +309,15 @@ impl Driver {
         told
     }
 
-    /// Some turns, as far as they need nothing but files, on a thread that may be busy. `None` when one panicked: the
-    /// request dies, the server does not.
-    async fn turns(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Vec<Turn>)> {
+    /// Some turns, as far as they need nothing but files. This thread is then busy for a while, and its other tasks go to
+    /// another one. `None` when a turn panicked: the request dies, the server does not.
+    fn turns(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Vec<Turn>)> {
         let budget = Budget { pool: self.threads.map(|threads| threads as &'static dyn Pool), ..Budget::SLICE };
-        let host = Arc::clone(&self.host);
-        let turned = tokio::task::spawn_blocking(move || {
+        let some = || {
             let (began, mut turns, mut chunks) = (Instant::now(), Vec::new(), 0);
             while began.elapsed() < AT_A_STRETCH {
                 match exchange.turn(budget) {
-                    Turn::Read(ranges) => exchange.supply(host.read(&ranges)),
+                    Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
                     Turn::Chunk(bytes) if chunks + 1 < AHEAD => {
                         turns.push(Turn::Chunk(bytes));
                         chunks += 1;
@@ -321,13 +326,16 @@ impl Driver {
                     Turn::Yield => {}
                     turn => {
                         turns.push(turn);
-                        return (exchange, turns);
+                        return turns;
                     }
                 }
             }
             turns.push(Turn::Yield);
-            (exchange, turns)
-        });
-        turned.await.ok()
+            turns
+        };
+        // What a panic may have left half done is dropped with the exchange; what the host holds is behind locks that say
+        // that they were poisoned.
+        let turns = catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(some))).ok()?;
+        Some((exchange, turns))
     }
 }
