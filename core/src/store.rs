@@ -162,6 +162,8 @@ pub struct Store {
     compact_all: bool,
     /// No compaction begins before that.
     compact_after: Timestamp,
+    /// How many flushes there were, and when the last of them was seen.
+    flushed: (u64, Timestamp),
     /// Shards with a file that cannot be read.
     uncompactable: Set<u64>,
     /// So far: names temporary files.
@@ -214,6 +216,7 @@ impl Store {
             replacing: false,
             compact_all: false,
             compact_after: Timestamp::MIN,
+            flushed: (0, Timestamp::MIN),
             uncompactable: Set::default(),
             compactions: 0,
             closing: false,

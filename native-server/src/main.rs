@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod admin;
+mod allocator;
 mod answer_hash;
 mod assets;
 mod audit;
@@ -46,10 +47,7 @@ mod who;
 
 use std::process::ExitCode;
 
-/// Queries ask for many small pieces on several threads; the C library's allocator, musl's above all, takes longer.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::begin();
     cli::run()
 }

@@ -105,7 +105,9 @@ async fn run(config: Config, level: Level, again: Again) -> Exit {
     let limits = limits(&config);
     let store = StoreConfig {
         limits: limits.clone(),
-        flush_bytes: (config.memory_limit / 8).clamp(1 << 20, 64 << 20),
+        // What a log may hold is read again after a crash before anybody is answered: some two million values, in
+        // about a tenth of a second.
+        flush_bytes: (config.memory_limit / 8).clamp(1 << 20, 16 << 20),
         max_memtable_bytes: (config.memory_limit / 2).max(2 << 20),
         ..StoreConfig::default()
     };

@@ -6,7 +6,7 @@
 //!
 //! One compaction at a time, of files that follow each other in one shard: those of which something is deleted and those
 //! that overlap first; then the newest, together with older ones that are not much larger, so that a point is written
-//! anew about once each time its file quadruples; a cold shard ends as one file. Between slices a compaction waits as
+//! anew about once each time its file quadruples; a cold shard ends as one file, once nothing was flushed for a minute. Between slices a compaction waits as
 //! long as its bytes take at the configured rate. Whatever interrupts it leaves the old files in force and at most a
 //! temporary one, which the next opening sweeps.
 
@@ -103,6 +103,9 @@ impl Store {
             return;
         }
         if self.compacting.is_none() {
+            if self.flushed.0 != self.stats.flushes {
+                self.flushed = (self.stats.flushes, now);
+            }
             match self.pick(now) {
                 Some((place, inputs)) => self.begin_compaction(now, place, inputs),
                 None => {
@@ -128,13 +131,16 @@ impl Store {
     /// The files that are to be one.
     fn pick(&self, now: Timestamp) -> Option<(Place, Vec<Arc<BlockFile>>)> {
         let mut best: Option<((bool, bool, usize), Place, Vec<Arc<BlockFile>>)> = None;
+        // Else old points on their way in, from an import, would be written anew with every flush.
+        let quiet = self.flushed.1.nanos().saturating_add(LOOK_EVERY) <= now.nanos();
         for (database, policy, shard) in self.state.catalog.shards() {
             let Some(state) = self.state.databases.get(&database.id).and_then(|state| state.shards.get(&shard.id))
             else {
                 continue;
             };
             let memtables = self.state.flushing.iter().chain([&self.state.active]);
-            let warm = memtables.into_iter().any(|memtable| memtable.shards.contains_key(&shard.id))
+            let warm = !quiet
+                || memtables.into_iter().any(|memtable| memtable.shards.contains_key(&shard.id))
                 || shard.range.max.saturating_add(COLD_AFTER) > now.nanos();
             let files = &state.files;
             let Some(window) = window(files, self.compact_all || !warm) else { continue };

@@ -164,7 +164,7 @@ impl PointsWriter {
 
 pub(super) fn decode(reader: &mut Reader<'_>, batch: &mut WriteBatch) -> Result<(), DecodeError> {
     let mut series: Vec<u32> = Vec::new();
-    let mut columns: Vec<(u8, &str)> = Vec::new();
+    let mut columns: Vec<Known<'_>> = Vec::new();
     let mut shapes: Vec<Vec<usize>> = Vec::new();
     let mut time = 0_i64;
     for _ in 0..reader.length(reader.remaining(), "number of rows")? {
@@ -181,16 +181,23 @@ pub(super) fn decode(reader: &mut Reader<'_>, batch: &mut WriteBatch) -> Result<
             for _ in 0..reader.length(reader.remaining(), "number of columns")? {
                 let column = reader.length(columns.len(), "number of a column")?;
                 if column == columns.len() {
-                    columns.push((reader.byte("type of cell")?, reader.text("field name")?));
+                    let (kind, name) = (reader.byte("type of cell")?, reader.text("field name")?);
+                    columns.push(Known { kind, name, of: None });
                 }
                 shape.push(column);
             }
             shapes.push(shape);
         }
         batch.begin_row(series[number], time);
+        let measurement = batch.measurement_slot(series[number]);
         for column in &shapes[shape] {
-            let (kind, name) = columns[*column];
-            let value = match kind {
+            let known = &mut columns[*column];
+            let field = match known.of {
+                Some((of, field)) if of == measurement => field,
+                _ => batch.intern_field(measurement, known.name),
+            };
+            known.of = Some((measurement, field));
+            let value = match known.kind {
                 FLOAT_RAW => Value::Float(f64::from_bits(reader.u64("float")?)),
                 FLOAT_SHORT => Value::Float(f64::from_bits(reader.varint("float")?.swap_bytes())),
                 INTEGER => Value::Integer(reader.signed("integer")?),
@@ -203,10 +210,18 @@ pub(super) fn decode(reader: &mut Reader<'_>, batch: &mut WriteBatch) -> Result<
                 },
                 _ => return Err(reader.error("unknown type of cell")),
             };
-            batch.push_value(name, value);
+            batch.push_cell(field, value);
         }
     }
     Ok(())
+}
+
+/// A column that was introduced.
+struct Known<'a> {
+    kind: u8,
+    name: &'a str,
+    /// The measurement of the series that last had it, and its field there, by the batch's slots.
+    of: Option<(u32, u32)>,
 }
 
 #[cfg(test)]
