@@ -1,6 +1,6 @@
 //! Datadog: a day of a thousand sources grouped by a tag, in process and from block files; and submissions over HTTP.
 
-use crate::{Table, best_secs};
+use crate::{Table, cpu_secs};
 use bytes::Bytes;
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest, Turn};
 use isopoint_core::dialect::route;
@@ -32,15 +32,21 @@ const QUERIES: [&str; 4] = [
 ];
 
 pub(crate) fn run(table: &mut Table) {
-    for step in [60, 15] {
+    for step in [60, 10] {
         let mut host = load(step);
         for query in QUERIES {
             let (mut stats, mut bytes) = (QueryStats::default(), 0);
-            let secs = best_secs(5, || (stats, bytes) = ask(&mut host, query));
+            let (mut cpu, mut secs) = (f64::INFINITY, f64::INFINITY);
+            for _ in 0..7 {
+                let began = (cpu_secs(), Instant::now());
+                (stats, bytes) = ask(&mut host, query);
+                secs = secs.min(began.1.elapsed().as_secs_f64());
+                cpu = cpu.min(cpu_secs() - began.0);
+            }
             assert!(bytes > 1000, "the answer is empty");
             table.row(
                 format!("Datadog, {SOURCES} sources × 24 h of {step} s: {query}"),
-                format!("{:.1} ms, {:.1} M points", secs * 1e3, stats.points as f64 / 1e6),
+                format!("{:.1} ms, {:.1} of CPU, {:.1} M points", secs * 1e3, cpu * 1e3, stats.points as f64 / 1e6),
                 "",
             );
         }
