@@ -91,7 +91,7 @@ async fn metrics(address: &str, api: &MetricsAPI, now: i64) {
     let known = api.get_metric_metadata("rust.load".to_owned()).await.expect("the metadata");
     assert_eq!((known.unit.as_deref(), known.per_unit.as_deref()), (Some("byte"), Some("second")));
     let answer = api.query_metrics(now - 600, now, "avg:rust.load{*}".to_owned()).await.expect("an answer");
-    let units = answer.series.expect("its series")[0].unit.clone().expect("two units").expect("not null");
+    let units = answer.series.expect("its series")[0].unit.clone().expect("two units");
     let names: Vec<_> = units.iter().map(|unit| unit.as_ref().and_then(|unit| unit.name.as_deref())).collect();
     assert_eq!(names, [Some("byte"), Some("second")]);
     let active = api.list_active_metrics(now - 600, ListActiveMetricsOptionalParams::default()).await.expect("a list");
@@ -115,20 +115,15 @@ async fn metrics(address: &str, api: &MetricsAPI, now: i64) {
 async fn newer(address: &str, api: &MetricsAPI, now: i64) {
     use datadogV2::api_metrics as v2_api;
     let metrics = v2_api::MetricsAPI::with_config(configuration(address));
-    let encodings = [
-        v2::MetricContentEncoding::DEFLATE,
-        v2::MetricContentEncoding::GZIP,
-        v2::MetricContentEncoding::ZSTD1,
-    ];
+    let encodings =
+        [v2::MetricContentEncoding::DEFLATE, v2::MetricContentEncoding::GZIP, v2::MetricContentEncoding::ZSTD1];
     for encoding in encodings {
-        let series = v2::MetricSeries::new(
-            "rust.hits".to_owned(),
-            vec![v2::MetricPoint::new().timestamp(now - 60).value(7.0)],
-        )
-        .type_(v2::MetricIntakeType::COUNT)
-        .interval(10)
-        .tags(vec![format!("encoding:{encoding}")])
-        .resources(vec![v2::MetricResource::new().name("c".to_owned()).type_("host".to_owned())]);
+        let series =
+            v2::MetricSeries::new("rust.hits".to_owned(), vec![v2::MetricPoint::new().timestamp(now - 60).value(7.0)])
+                .type_(v2::MetricIntakeType::COUNT)
+                .interval(10)
+                .tags(vec![format!("encoding:{encoding:?}")])
+                .resources(vec![v2::MetricResource::new().name("c".to_owned()).type_("host".to_owned())]);
         let options = v2_api::SubmitMetricsOptionalParams::default().content_encoding(encoding);
         let accepted = metrics.submit_metrics(v2::MetricPayload::new(vec![series]), options).await;
         assert_eq!(accepted.expect("accepted points").errors, Some(Vec::new()));
@@ -155,7 +150,7 @@ async fn newer(address: &str, api: &MetricsAPI, now: i64) {
     let groups = attributes.series.expect("its series").into_iter().map(|series| series.group_tags);
     assert_eq!(groups.collect::<Vec<_>>(), [Some(vec!["host:b".to_owned()])]);
     assert_eq!(attributes.times, Some(vec![(now - 120) * 1000, (now - 60) * 1000]));
-    assert_eq!(attributes.values, Some(vec![Some(vec![Some(5.0), Some(7.0)])]));
+    assert_eq!(attributes.values, Some(vec![vec![Some(5.0), Some(7.0)]]));
 
     let kind = (v2::MetricsAggregator::MAX, v2::MetricsDataSource::METRICS);
     let one = v2::MetricsScalarQuery::new(kind.0, kind.1, query).name("a".to_owned());
