@@ -26,6 +26,7 @@ pub mod extent;
 pub mod hash;
 pub mod index;
 pub mod limits;
+pub mod memo;
 pub mod model;
 pub mod number;
 pub mod order;

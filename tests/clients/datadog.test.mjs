@@ -36,6 +36,13 @@ test("dog", { skip }, async () => {
   assert.equal(shown.errors, undefined);
 });
 
+const RUST = process.env.ISOPOINT_CLIENTS_DATADOG ?? join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug/isopoint-client-datadog");
+
+test("crate datadog-api-client", { skip: !existsSync(RUST) && `no ${RUST}` }, async () => {
+  const env = { ...process.env, DD_API_KEY: "an-api-key", DD_APP_KEY: "an-application-key" };
+  assert.match(await run(RUST, [server.url], { env }), /ok\n$/);
+});
+
 test("Node @datadog/datadog-api-client", async () => {
   const { client, v1, v2 } = (await import("@datadog/datadog-api-client")).default;
   const authMethods = { apiKeyAuth: "an-api-key", appKeyAuth: "an-application-key" };
@@ -76,13 +83,17 @@ test("a page's replica answers with the same bytes", { skip: !existsSync(PACKAGE
   const { Engine } = await import("isopoint");
   const engine = await Engine.open({ source: server.url });
   try {
-    await engine.sync("datadog");
-    const known = await (await fetch(`${server.url}/api/v1/isopoint/metrics`, { headers })).text();
-    const held = await engine.exchange({ method: "PUT", url: "/api/v1/isopoint/metrics", headers, body: known });
-    assert.equal(held.status, 200, new TextDecoder().decode(held.body));
-    const { revision } = JSON.parse(known);
-    const again = await (await fetch(`${server.url}/api/v1/isopoint/metrics?since=${revision}`, { headers })).json();
-    assert.deepEqual(again, { database: "datadog", revision, metrics: null });
+    const same = async (path, parameters) => {
+      const url = `${path}?${new URLSearchParams(parameters)}`;
+      const there = await fetch(server.url + url, { headers });
+      const here = await engine.exchange({ method: "GET", url, headers });
+      const text = await there.text();
+      assert.equal(here.status, there.status, url);
+      assert.equal(new TextDecoder().decode(here.body), text, url);
+      return text;
+    };
+    const first = await same("/api/v1/query", { from: now - 60, to: now + 900, query: "avg:page.load{*}" });
+    assert.match(first, /"unit":\[\{"family":"bytes"/, "units come along");
     for (const query of [
       "avg:page.load{*}",
       "sum:page.load{env:x} by {host}.rollup(max, 60)",
@@ -95,12 +106,19 @@ test("a page's replica answers with the same bytes", { skip: !existsSync(PACKAGE
       "avg:page.nothing{*}",
       "avg:page.load{*",
     ]) {
-      const url = `/api/v1/query?${new URLSearchParams({ from: now - 60, to: now + 900, query })}`;
-      const there = await fetch(server.url + url, { headers });
-      const here = await engine.exchange({ method: "GET", url, headers });
-      assert.equal(here.status, there.status, query);
-      assert.equal(new TextDecoder().decode(here.body), await there.text(), query);
+      await same("/api/v1/query", { from: now - 60, to: now + 900, query });
     }
+    // What becomes known later comes along too.
+    const changed = { method: "PUT", headers, body: JSON.stringify({ unit: "second", description: "changed" }) };
+    assert.equal((await fetch(`${server.url}/api/v1/metrics/page.load`, changed)).status, 200);
+    const after = await same("/api/v1/query", { from: now - 60, to: now + 900, query: "avg:page.load{*}" });
+    assert.match(after, /"unit":\[\{"family":"time"/);
+    assert.match(await same("/api/v1/metrics/page.load", {}), /"changed"/);
+    await same("/api/v1/metrics", { from: now - 60 });
+    await same("/api/v1/search", { q: "metrics:page" });
+    await same("/api/v1/tags/hosts", {});
+    await same("/api/v2/metrics", {});
+    await same("/api/v2/metrics/page.hits/all-tags", {});
   } finally {
     await engine.close();
   }

@@ -3,6 +3,7 @@ import { Server, runAll } from "./harness.mjs";
 import "./access.mjs";
 import "./boards.mjs";
 import "./dashboard.mjs";
+import "./datadog.mjs";
 import "./editors.mjs";
 import "./graph.mjs";
 import "./package.mjs";

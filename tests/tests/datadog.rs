@@ -149,6 +149,52 @@ fn forecasts_go_on_as_it_was() {
     }
 }
 
+/// Values of a function over an hour of a value a minute.
+fn of_hour(metric: &str, query_text: &str, values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut core = Core::new(Profile::Default);
+    submit(&mut core, metric, "a", 60, values.take(60));
+    let series = query(&mut core, (BEGIN, BEGIN + HOUR), query_text);
+    let points: Vec<f64> = points(&series[0]).into_iter().flatten().collect();
+    assert_eq!(points.len(), 60, "{query_text}");
+    points
+}
+
+#[test]
+fn a_robust_trend_passes_over_what_is_off() {
+    // A line of slope 1/2, and one minute in ten far above it.
+    let values = || (0..60).map(|at| 2.0 + f64::from(at) / 2.0 + if at % 10 == 7 { 80.0 } else { 0.0 });
+    let off = |points: &[f64]| {
+        let away = |(at, value): (usize, &f64)| (value - 2.0 - at as f64 / 2.0).abs();
+        points.iter().enumerate().map(away).fold(0.0, f64::max)
+    };
+    let robust = of_hour("line", "robust_trend(avg:line{*}.rollup(avg, 60))", values());
+    let least_squares = of_hour("line", "trend_line(avg:line{*}.rollup(avg, 60))", values());
+    assert!(off(&robust) < 1.0 && off(&least_squares) > 5.0, "{} {}", off(&robust), off(&least_squares));
+    let steps: Vec<f64> = robust.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1e-9), "it is a line");
+}
+
+#[test]
+fn a_piecewise_constant_fit_has_as_many_pieces_as_levels() {
+    let level = |at: usize| [1.0, 9.0, 4.0][at / 20];
+    let values = (0..60).map(|at| level(at) + noise(at) / 4.0);
+    let fit = of_hour("steps", "piecewise_constant(avg:steps{*}.rollup(avg, 60))", values);
+    for (at, value) in fit.iter().enumerate() {
+        assert!((value - level(at)).abs() < 0.5, "{at}: {value}");
+    }
+    let changes = fit.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert_eq!(changes, 2, "{fit:?}");
+}
+
+#[test]
+fn smoothing_makes_it_less_rough() {
+    let values = || (0..60).map(|at| (at as f64 / 10.0).sin() * 5.0 + noise(at));
+    let smooth = of_hour("wave", "autosmooth(avg:wave{*}.rollup(avg, 60))", values());
+    let rough = |points: &[f64]| points.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum::<f64>();
+    let before: Vec<f64> = values().collect();
+    assert!(rough(&smooth) < rough(&before) / 2.0, "{} {}", rough(&smooth), rough(&before));
+}
+
 #[test]
 fn what_there_is_is_listed() {
     let mut core = Core::new(Profile::Default);
@@ -181,6 +227,39 @@ fn what_there_is_is_listed() {
         put.text()
     );
     assert_eq!(send(&mut core, "PUT", "/api/v1/metrics/nothing.here", "{}").status, 404);
+}
+
+#[test]
+fn names_come_in_pages_and_filtered() {
+    let mut core = Core::new(Profile::Default);
+    for (metric, host) in [("a.one", "x"), ("b.two", "y"), ("c.three", "x")] {
+        submit(&mut core, metric, host, 60, [1.0]);
+    }
+    let spread = format!(r#"{{"series":[{{"metric":"d.spread","points":[[{BEGIN},[1,2]]]}}]}}"#);
+    assert_eq!(send(&mut core, "POST", "/api/v1/distribution_points", &spread).status, 202);
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let mut names = |parameters: &[(&str, &str)]| -> (String, String) {
+        let answer = json(&get(&mut core, "/api/v2/metrics", parameters));
+        let name = |item: &Value| text(item.get("id").expect("a name"));
+        let names: Vec<String> =
+            answer.get("data").and_then(Value::as_list).expect("a list").iter().map(name).collect();
+        let next = answer.get("meta").and_then(|meta| meta.get("pagination")?.get("next_cursor").map(text));
+        (names.join(" "), next.unwrap_or_default())
+    };
+    let of = |names: &str, next: &str| (names.to_owned(), next.to_owned());
+    assert_eq!(names(&[]), of("a.one b.two c.three d.spread", ""));
+    assert_eq!(names(&[("filter[tags]", "host:x")]), of("a.one c.three", ""));
+    assert_eq!(names(&[("filter[metric_type]", "distribution")]), of("d.spread", ""));
+    assert_eq!(names(&[("filter[configured]", "true")]), of("", ""));
+    assert_eq!(names(&[("page[size]", "2")]), of("a.one b.two", "b.two"));
+    assert_eq!(names(&[("page[size]", "2"), ("page[cursor]", "b.two")]), of("c.three d.spread", ""));
+    let age = (NOW / 1_000_000_000 - BEGIN).to_string();
+    assert_eq!(names(&[("window[seconds]", &age)]).0, "a.one b.two c.three d.spread");
+    assert_eq!(names(&[("window[seconds]", "1")]).0, "");
+    assert_eq!(get(&mut core, "/api/v2/metrics", &[("page[size]", "0")]).status, 400);
 }
 
 #[test]
@@ -250,6 +329,20 @@ fn other_shapes_of_the_same_questions() {
     let expected =
         [column("host", r#"[["a"],["b"],[]]"#), column("a", "[3.0,9.0,null]"), column("b", "[null,null,18.0]")];
     assert_eq!(columns, expected);
+    // A formula computes with what the aggregators made of its queries: the greatest of `a`, the sum of `b`, 18.
+    let formulas = r#""formulas":[{"formula":"a / b"},{"formula":"a - b * 2","limit":{"count":1,"order":"asc"}},
+        {"formula":"cumsum(a)"}],"#;
+    let answer = send(&mut core, "POST", "/api/v2/query/scalar", &body("scalar", formulas));
+    let columns = json(&answer).get("data").and_then(|data| data.get("attributes")?.get("columns")).cloned().unwrap();
+    let lists: Vec<Vec<Option<f64>>> =
+        columns.as_list().unwrap()[1..].iter().map(|column| values(column.get("values").unwrap())).collect();
+    let expected = [
+        [Some(3.0 / 18.0), Some(9.0 / 18.0)],
+        [Some(3.0 - 36.0), None],
+        // Along time first, then the greatest.
+        [Some(4.0), Some(14.0)],
+    ];
+    assert_eq!(lists, expected);
     let wrong = send(&mut core, "POST", "/api/v2/query/scalar", &body("timeseries", ""));
     assert!(wrong.status == 400 && wrong.text().contains("API input validation failed"), "{}", wrong.text());
     // A width that is too fine is made as wide as a rollup's would be.

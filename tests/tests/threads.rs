@@ -83,6 +83,15 @@ const STATEMENTS: &[&str] = &[
     "SELECT mean(m) FROM (SELECT max(value) AS m FROM load GROUP BY time(30m), host) GROUP BY host",
 ];
 
+/// Of a day, in Datadog's language.
+const QUERIES: &[&str] = &[
+    "avg:load{*} by {host}",
+    "sum:load{*}.rollup(max, 600), avg:cpu.usage{*} by {region}",
+    "top5_mean(diff(avg:cpu.usage{*} by {host}))",
+    "avg:cpu.count{*} by {host} / sum:load{*}.fill(zero)",
+    "p90:cpu.usage{*} by {region}",
+];
+
 #[test]
 fn random_layouts_are_answered_alike() {
     for seed in 0..4 {
@@ -103,13 +112,21 @@ fn random_layouts_are_answered_alike() {
                 let request = Request::get("/query", &[("db", "d"), ("epoch", "ns"), ("q", statement)]);
                 core.exchange(&request, NOW).text()
             };
-            STATEMENTS.iter().map(&mut ask).collect::<Vec<_>>()
+            let mut answers: Vec<String> = STATEMENTS.iter().map(&mut ask).collect();
+            for query in QUERIES {
+                let (from, to) = ("1704067200", "1704153600");
+                let parameters = [("database", "d"), ("from", from), ("to", to), ("query", *query)];
+                let request = Request::get("/api/v1/query", &parameters);
+                let keyed = request.with("DD-API-KEY", "a").with("DD-APPLICATION-KEY", "b");
+                answers.push(core.exchange(&keyed, NOW).text());
+            }
+            answers
         };
         let alone = answers(Core::new(Profile::Default));
-        assert!(alone.iter().all(|answer| answer.contains("values")), "{alone:?}");
+        assert!(alone.iter().all(|answer| answer.contains("values") || answer.contains("pointlist")), "{alone:?}");
         for (pool, rows) in [(&ONE, u64::MAX), (&TWO, u64::MAX), (&SEVEN, u64::MAX), (&SEVEN, 300)] {
             let shared = answers(Core::new(Profile::Default).with_budget(rows).with_pool(pool));
-            for ((statement, alone), shared) in STATEMENTS.iter().zip(&alone).zip(&shared) {
+            for ((statement, alone), shared) in STATEMENTS.iter().chain(QUERIES).zip(&alone).zip(&shared) {
                 assert_eq!(alone, shared, "seed {seed}, {} threads: {statement}", pool.count);
             }
         }

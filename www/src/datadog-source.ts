@@ -4,6 +4,9 @@ import { IsopointError, type QueryResult, type QueryStats, Series, type Source }
 /** Any will do for the engine in the page; the server wants its own where it has some. */
 const KEYS = { "dd-api-key": "page", "dd-application-key": "page" };
 
+/** The database of Datadog's API. */
+const DATABASE = "datadog";
+
 /** The answer as what the page draws and lists. */
 export function resultOf(answer: Answer, stats: QueryStats): QueryResult {
   const series = answer.series.map(({ scope, display_name: name, pointlist }) => {
@@ -20,9 +23,6 @@ export function resultOf(answer: Answer, stats: QueryStats): QueryResult {
 
 /** Queries in Datadog's language, answered by the engine in this page from a replica of the database that they are of. */
 export class DatadogSource {
-  private revision = "";
-  private database = "datadog";
-
   constructor(private readonly source: Source) {}
 
   /** Seconds of the window's ends. */
@@ -54,18 +54,8 @@ export class DatadogSource {
     return JSON.parse(new TextDecoder().decode(body)) as T;
   }
 
-  /** Follows the points, and takes over types, intervals and units if they changed; without the server what is here has to do. */
+  /** Follows the points. What the server knows of metrics besides them the engine takes over by itself. */
   private async hold(): Promise<void> {
-    const url = `${this.source.address}/api/v1/isopoint/metrics?since=${this.revision}`;
-    const told = await fetch(url, { headers: KEYS }).then((answer) => (answer.ok ? (answer.json() as Promise<{ database: string; revision: number; metrics: object | null }>) : null)).catch(() => null);
-    if (told) {
-      this.database = told.database;
-      if (told.metrics !== null) {
-        const body = JSON.stringify({ metrics: told.metrics });
-        await this.source.exchange({ method: "PUT", url: "/api/v1/isopoint/metrics", headers: KEYS, body });
-      }
-      this.revision = String(told.revision);
-    }
-    if ((await this.source.presence(this.database)) === "here") await this.source.follow(this.database);
+    if ((await this.source.presence(DATABASE)) === "here") await this.source.follow(DATABASE);
   }
 }

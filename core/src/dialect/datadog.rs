@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  GET /api/v1/query ─► parse ─► ast ─► compile ─► Plan ─► Frames ─► evaluate ─► encode
-//!                                         ├ sources   names to fields, tags to series
+//!                                         ├ sources   names to fields, tags to series, through `forms`
 //!                                         ├ metadata  types, intervals, units
 //!                                         └ grid      buckets
 //!  POST /api/v1/series, /api/v2/series, … ─► submit ─► WriteBatch, metadata documents
@@ -19,6 +19,7 @@ pub mod dogstatsd;
 mod encode;
 mod error;
 mod evaluate;
+mod forms;
 mod grid;
 mod inquiry;
 mod keys;

@@ -201,11 +201,9 @@ impl Builder<'_> {
             Node::Merge(node) => merged::source(self.node(node.input, false)?, node.groups),
             Node::Pool(node) => {
                 let Pool { input, groups, first, last, reach, change, function, every_row } = *node;
-                pool::source(
-                    self.node(input, false)?,
-                    groups,
-                    pool::Work { first, last, reach, change, function, every_row },
-                )
+                let separable = separable(&input);
+                let work = pool::Work { first, last, reach, change, function, every_row };
+                pool::source(self.node(input, false)?, groups, work, separable)
             }
             Node::Quantile(node) => {
                 let input = self.node(node.input, false)?;

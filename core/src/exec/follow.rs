@@ -4,6 +4,7 @@ use super::bucket::Buckets;
 use super::cursor::{Header, Source};
 use super::exact_sum::ExactSum;
 use super::pool::reached;
+use super::rank::measured;
 use super::table::Table;
 use super::tables::{self, TablesSource, float_header};
 use crate::model::column::Values;
@@ -50,6 +51,17 @@ impl Followed {
             Along::Spread { bucket, first, last, reach, otherwise } => {
                 spread(&table, bucket, *first, *last, *reach, *otherwise)
             }
+            Along::Measured { measure, width_secs, at } => {
+                let mut out = table.emptied();
+                let value = measured(*measure, *width_secs, &tables::first(&table));
+                if value.is_some() {
+                    out.times.push(*at);
+                    for (column, from) in out.columns.iter_mut().zip(&table.columns).skip(1) {
+                        column.push(from.len().checked_sub(1).and_then(|last| from.get(last)));
+                    }
+                }
+                tables::with_first(out, value.into_iter().collect())
+            }
             along => {
                 let numbers = numbers_along(along, &table.times, &tables::first(&table));
                 tables::with_first(table, numbers)
@@ -93,7 +105,7 @@ fn spread(table: &Table, bucket: &Bucket, first: i64, last: i64, reach: Reach, o
     tables::with_first(out, filled)
 }
 
-/// What becomes of values at some times; NaN is absence on both sides. The two that move times leave values as they are.
+/// What becomes of values at some times; NaN is absence on both sides. Those that make rows leave values as they are.
 pub(super) fn numbers_along(along: &Along, times: &[i64], values: &[f64]) -> Vec<f64> {
     if let Along::Each(each) = along {
         return values.iter().map(|value| of_each(*each, *value)).collect();
@@ -200,7 +212,7 @@ fn along_present(along: &Along, times: &[i64], values: &[f64]) -> Vec<f64> {
         Along::Smooth => return fit::smoothed(values),
         Along::Line { robust } => return fit::line(times, values, *robust),
         Along::Steps => return fit::steps(values),
-        Along::Each(_) | Along::Shift(_) | Along::Spread { .. } => return values.to_vec(),
+        Along::Each(_) | Along::Shift(_) | Along::Spread { .. } | Along::Measured { .. } => return values.to_vec(),
     }
     out
 }

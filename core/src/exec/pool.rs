@@ -8,6 +8,8 @@ use super::table::Table;
 use super::tables::{self, TablesSource, float_column};
 use crate::order;
 use crate::plan::{Along, Function, Listed, Reach, ReachMethod};
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) struct Work {
@@ -19,14 +21,14 @@ pub(super) struct Work {
     pub(super) every_row: bool,
 }
 
-pub(super) fn source(input: Arc<dyn Source>, listed: Vec<Listed>, work: Work) -> Arc<dyn Source> {
+pub(super) fn source(input: Arc<dyn Source>, listed: Vec<Listed>, work: Work, separable: bool) -> Arc<dyn Source> {
     let (groups, members) = listed_groups(input.groups(), &listed);
     let one_column = |header: Header| {
         let name = header.columns.first().map_or("value", |column| column.name.as_str());
         Header { columns: Arc::from([float_column(name)]), ..header }
     };
     let groups = groups.into_iter().map(one_column).collect();
-    Arc::new(TablesSource::new(vec![input], groups, Box::new(Pooled { members, work })))
+    Arc::new(TablesSource::sharing(vec![input], groups, Box::new(Pooled { members, work }), separable))
 }
 
 struct Pooled {
@@ -35,31 +37,31 @@ struct Pooled {
 }
 
 /// Values of a group at all common times, and whether one of them is its own.
-struct Aligned {
-    values: Vec<f64>,
+struct Aligned<'a> {
+    values: Cow<'a, [f64]>,
     own: bool,
 }
 
 impl tables::Work for Pooled {
     fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
-        let tables = inputs.into_iter().next().unwrap_or_default();
+        let mut tables = inputs.into_iter().next().unwrap_or_default();
         let Work { first, last, reach, change, function, every_row } = &self.work;
-        let values: Vec<Vec<f64>> = tables.iter().map(tables::first).collect();
+        let values: Vec<Vec<f64>> = tables.iter_mut().map(tables::take_first).collect();
         let times = common_times(&tables, &values, (*first, *last), *every_row);
-        let align = |(table, values): (&Table, &Vec<f64>)| {
+        let mut all: Vec<Aligned<'_>> = Vec::with_capacity(tables.len());
+        for (table, values) in tables.iter().zip(&values) {
             let mut aligned = aligned(&table.times, values, &times, *reach);
             aligned.own |= *every_row && table.len() > 0;
             if let Some(along) = change {
-                aligned.values = follow::numbers_along(along, &times, &aligned.values);
+                aligned.values = Cow::Owned(follow::numbers_along(along, &times, &aligned.values));
             }
-            aligned
-        };
-        let aligned: Vec<Aligned> = tables.iter().zip(&values).map(align).collect();
+            all.push(aligned);
+        }
         let join = |members: &Vec<u32>| {
-            if !members.iter().any(|member| aligned[*member as usize].own) {
+            if !members.iter().any(|member| all[*member as usize].own) {
                 return Table::default();
             }
-            let members: Vec<&[f64]> = members.iter().map(|at| &*aligned[*at as usize].values).collect();
+            let members: Vec<&[f64]> = members.iter().map(|at| &*all[*at as usize].values).collect();
             let joined = joined(&members, times.len(), *function, *every_row);
             Table { times: times.clone(), columns: vec![tables::column(joined)] }
         };
@@ -77,6 +79,9 @@ fn common_times(tables: &[Table], values: &[Vec<f64>], (first, last): (i64, i64)
             order::sort_dedup(&mut times);
         }
         let known = times.len();
+        if table.times[rows_in(&table.times, first, last)] == times {
+            continue;
+        }
         let mut at = times.partition_point(|time| *time < table.times.first().copied().unwrap_or(0));
         for (time, value) in table.times.iter().zip(values) {
             if value.is_nan() && !every_row || *time < first || *time > last {
@@ -98,10 +103,24 @@ fn common_times(tables: &[Table], values: &[Vec<f64>], (first, last): (i64, i64)
     times
 }
 
-fn aligned(own_times: &[i64], own: &[f64], times: &[i64], reach: Reach) -> Aligned {
+/// The rows of ascending times within `[first, last]`.
+fn rows_in(times: &[i64], first: i64, last: i64) -> Range<usize> {
+    let begin = times.partition_point(|time| *time < first);
+    begin..begin + times[begin..].partition_point(|time| *time <= last)
+}
+
+fn aligned<'a>(own_times: &[i64], own: &'a [f64], times: &[i64], reach: Reach) -> Aligned<'a> {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Aligned { values: Cow::Borrowed(&[]), own: false };
+    };
+    // Most have a value of their own at every time.
+    let rows = rows_in(own_times, *first, *last);
+    if own_times[rows.clone()] == *times && !own[rows.clone()].iter().any(|value| value.is_nan()) {
+        return Aligned { values: Cow::Borrowed(&own[rows]), own: true };
+    }
     let there: Vec<(i64, f64)> =
         own_times.iter().copied().zip(own.iter().copied()).filter(|(_, value)| !value.is_nan()).collect();
-    let mut aligned = Aligned { values: Vec::with_capacity(times.len()), own: false };
+    let (mut values, mut has_own) = (Vec::with_capacity(times.len()), false);
     let mut next = 0;
     for time in times {
         while next < there.len() && there[next].0 < *time {
@@ -109,14 +128,14 @@ fn aligned(own_times: &[i64], own: &[f64], times: &[i64], reach: Reach) -> Align
         }
         let value = match there.get(next) {
             Some((own, value)) if own == time => {
-                aligned.own = true;
+                has_own = true;
                 *value
             }
             after => reached(*time, next.checked_sub(1).map(|before| there[before]), after.copied(), reach),
         };
-        aligned.values.push(value);
+        values.push(value);
     }
-    aligned
+    Aligned { values: Cow::Owned(values), own: has_own }
 }
 
 /// The value at a time between two others; NaN when neither reaches so far.

@@ -6,7 +6,7 @@ use super::table::Table;
 use super::tables::{self, TablesSource, float_header};
 use crate::model::Column;
 use crate::model::column::Values;
-use crate::order;
+use crate::order::sort_by;
 use crate::plan::Measure;
 use crate::value::FieldType;
 use std::sync::Arc;
@@ -43,10 +43,11 @@ impl tables::Work for Ranked {
     fn run(&self, inputs: Vec<Vec<Table>>) -> Vec<Table> {
         let tables = inputs.into_iter().next().unwrap_or_default();
         let values: Vec<Vec<f64>> = tables.iter().map(tables::first).collect();
-        let measured = |(at, values): (usize, &Vec<f64>)| Some((self.work.measured(values)?, at));
-        let mut ranked: Vec<(f64, usize)> = values.iter().enumerate().filter_map(measured).collect();
+        let measure_of =
+            |(at, values): (usize, &Vec<f64>)| Some((measured(self.work.measure, self.work.width_secs, values)?, at));
+        let mut ranked: Vec<(f64, usize)> = values.iter().enumerate().filter_map(measure_of).collect();
         // Stable, so that of equal ones the earlier stays the first.
-        order::sort_by(&mut ranked, |(a, _), (b, _)| if self.work.greatest { b.total_cmp(a) } else { a.total_cmp(b) });
+        sort_by(&mut ranked, |(a, _), (b, _)| if self.work.greatest { b.total_cmp(a) } else { a.total_cmp(b) });
         ranked.truncate(self.work.count);
         let mut rank_of: Vec<Option<usize>> = vec![None; tables.len()];
         for (rank, (_, at)) in ranked.iter().enumerate() {
@@ -68,25 +69,28 @@ impl tables::Work for Ranked {
     }
 }
 
-impl Work {
-    /// `None` without any value.
-    fn measured(&self, values: &[f64]) -> Option<f64> {
-        let there = || values.iter().copied().filter(|value| !value.is_nan());
-        let count = there().count();
-        let sum = |value: &dyn Fn(f64) -> f64| {
-            let mut sum = ExactSum::ZERO;
-            there().for_each(|own| sum.add(value(own)));
-            sum.round()
-        };
-        let last = there().next_back()?;
-        Some(match self.measure {
-            Measure::Mean => sum(&|value| value) / count as f64,
-            Measure::Sum => sum(&|value| value),
-            Measure::Min => there().fold(f64::INFINITY, f64::min),
-            Measure::Max => there().fold(f64::NEG_INFINITY, f64::max),
-            Measure::Last => last,
-            Measure::Norm => sum(&|value| value * value).sqrt(),
-            Measure::Area => sum(&|value| value) * self.width_secs,
-        })
-    }
+/// What a measure makes of values, NaN being none; `None` without any. `width_secs` is what a value stands for.
+pub(super) fn measured(measure: Measure, width_secs: f64, values: &[f64]) -> Option<f64> {
+    let there = || values.iter().copied().filter(|value| !value.is_nan());
+    let count = there().count();
+    let sum = |value: &dyn Fn(f64) -> f64| {
+        let mut sum = ExactSum::ZERO;
+        there().for_each(|own| sum.add(value(own)));
+        sum.round()
+    };
+    let last = there().next_back()?;
+    Some(match measure {
+        Measure::Mean => sum(&|value| value) / count as f64,
+        Measure::Sum => sum(&|value| value),
+        Measure::Min => there().fold(f64::INFINITY, f64::min),
+        Measure::Max => there().fold(f64::NEG_INFINITY, f64::max),
+        Measure::Last => last,
+        Measure::Norm => sum(&|value| value * value).sqrt(),
+        Measure::Area => sum(&|value| value) * width_secs,
+        Measure::Median => {
+            let mut sorted: Vec<f64> = there().collect();
+            sort_by(&mut sorted, f64::total_cmp);
+            sorted[(count - 1) / 2]
+        }
+    })
 }

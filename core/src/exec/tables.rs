@@ -2,6 +2,7 @@
 //! on once, and given out group by group.
 
 use super::cursor::{Ask, ColumnDef, Context, Cursor, Header, Lease, Poll, Rows, Source};
+use super::lanes::{self, Lanes};
 use super::table::{Table, row_bytes};
 use super::task::QueryError;
 use crate::model::Column;
@@ -26,35 +27,56 @@ pub(super) struct TablesSource {
 }
 
 struct Shared {
-    inputs: Vec<Arc<dyn Source>>,
+    inputs: Inputs,
     work: Box<dyn Work>,
-    gathered: Vec<Vec<Table>>,
-    /// What there is of the group that is being gathered.
-    half_done: Option<Table>,
-    /// Groups opened over all inputs, as (input, group), and the cursors of those not done.
-    opened: (usize, usize),
+    gathering: Gathering,
+    /// Groups shared out, in their order after those of `gathering`.
+    lanes: Lanes<Gathering>,
+    /// The groups of the inputs do not depend on each other, so that several threads may read some each.
+    separable: bool,
+    /// Of the bytes that lanes took.
+    leases: Vec<Lease>,
+    answer: Option<Vec<Table>>,
+}
+
+type Inputs = Arc<[Arc<dyn Source>]>;
+
+/// The tables of some groups of the inputs, on their way.
+struct Gathering {
+    inputs: Inputs,
+    /// As (input, group); how many of them were opened, and the cursors of those not done.
+    groups: Vec<(u32, u32)>,
+    opened: usize,
     cursors: VecDeque<Box<dyn Cursor>>,
     ahead: usize,
+    /// What there is of the group that is being gathered.
+    half_done: Option<Table>,
+    /// Those done, in order.
+    tables: Vec<Table>,
     lease: Option<Lease>,
-    answer: Option<Vec<Table>>,
 }
 
 impl TablesSource {
     /// `groups` are those of the answer.
     pub(super) fn new(inputs: Vec<Arc<dyn Source>>, groups: Vec<Header>, work: Box<dyn Work>) -> Self {
+        Self::sharing(inputs, groups, work, false)
+    }
+
+    /// The same; `separable` says that the groups of the inputs do not depend on each other.
+    pub(super) fn sharing(
+        inputs: Vec<Arc<dyn Source>>,
+        groups: Vec<Header>,
+        work: Box<dyn Work>,
+        separable: bool,
+    ) -> Self {
         let tag_keys = inputs.first().map_or_else(Vec::new, |input| input.tag_keys());
-        let gathered = inputs.iter().map(|_| Vec::new()).collect();
-        let shared = Shared {
-            inputs,
-            work,
-            gathered,
-            half_done: None,
-            opened: (0, 0),
-            cursors: VecDeque::new(),
-            ahead: 1,
-            lease: None,
-            answer: None,
+        let inputs: Inputs = inputs.into();
+        let of_input = |(at, input): (usize, &Arc<dyn Source>)| {
+            (0..input.groups().len() as u32).map(move |group| (at as u32, group))
         };
+        let gathering = Gathering::new(Arc::clone(&inputs), inputs.iter().enumerate().flat_map(of_input).collect());
+        let shared =
+            Shared { inputs, work, gathering, lanes: Lanes::new(), separable, leases: Vec::new(), answer: None };
         Self { groups, tag_keys, shared: Arc::new(Mutex::new(shared)) }
     }
 }
@@ -83,8 +105,8 @@ impl Cursor for TablesCursor {
     fn prefetch(&mut self, cx: &mut Context) -> Result<(), QueryError> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if shared.answer.is_none() {
-            shared.ahead = shared.ahead.max(2);
-            shared.open_ahead(cx)?;
+            shared.gathering.ahead = shared.gathering.ahead.max(2);
+            shared.gathering.open_ahead(cx)?;
         }
         Ok(())
     }
@@ -107,16 +129,18 @@ impl Cursor for TablesCursor {
     }
 }
 
-impl Shared {
-    /// Where the next group to open is, if there is one.
-    fn next_group(&mut self) -> Option<(usize, usize)> {
-        while let Some(input) = self.inputs.get(self.opened.0) {
-            if self.opened.1 < input.groups().len() {
-                return Some(self.opened);
-            }
-            self.opened = (self.opened.0 + 1, 0);
+impl Gathering {
+    fn new(inputs: Inputs, groups: Vec<(u32, u32)>) -> Self {
+        Self {
+            inputs,
+            groups,
+            opened: 0,
+            cursors: VecDeque::new(),
+            ahead: 1,
+            half_done: None,
+            tables: Vec::new(),
+            lease: None,
         }
-        None
     }
 
     fn open_ahead(&mut self, cx: &mut Context) -> Result<(), QueryError> {
@@ -124,34 +148,30 @@ impl Shared {
             if !self.cursors.is_empty() && !cx.io.has_room() {
                 break;
             }
-            let Some((input, group)) = self.next_group() else { break };
-            let mut cursor = self.inputs[input].open(group, &Ask::default());
+            let Some((input, group)) = self.groups.get(self.opened) else { break };
+            let mut cursor = self.inputs[*input as usize].open(*group as usize, &Ask::default());
             if self.ahead > 1 {
                 cursor.prefetch(cx)?;
             }
             self.cursors.push_back(cursor);
-            self.opened.1 += 1;
+            self.opened += 1;
         }
         Ok(())
     }
 
-    /// Where the rows of the front cursor go: groups are done in the order they were opened in.
-    fn front(&self) -> (usize, usize) {
-        let input = self.gathered.iter().zip(&self.inputs).position(|(done, input)| done.len() < input.groups().len());
-        let input = input.unwrap_or(0);
-        (input, self.gathered[input].len())
-    }
-
-    /// Takes in all rows and does the work. Otherwise says what to wait for.
-    fn gather(&mut self, cx: &mut Context) -> Result<Option<Poll>, QueryError> {
-        if self.answer.is_some() {
-            return Ok(None);
-        }
+    /// Takes in all rows. Otherwise says what to wait for. Stops early, with no cursor open, when the rest is worth
+    /// sharing out and `may_share`.
+    fn gather(&mut self, cx: &mut Context, may_share: bool) -> Result<Option<Poll>, QueryError> {
         loop {
-            self.open_ahead(cx)?;
-            let (input, group) = self.front();
-            let Some(cursor) = self.cursors.front_mut() else { break };
-            let columns = &self.inputs[input].groups()[group].columns;
+            // With threads at hand the next groups are theirs.
+            let shares = may_share && cx.shares();
+            if !shares {
+                self.open_ahead(cx)?;
+            }
+            let Some(cursor) = self.cursors.front_mut() else { return Ok(None) };
+            // Groups are done in the order they were opened in.
+            let (input, group) = self.groups[self.tables.len()];
+            let columns = &self.inputs[input as usize].groups()[group as usize].columns;
             let table = self.half_done.get_or_insert_with(|| Table::new(columns));
             match cursor.next(cx)? {
                 Poll::Rows => {
@@ -161,18 +181,67 @@ impl Shared {
                 }
                 Poll::Summary => {}
                 Poll::End => {
-                    self.gathered[input].extend(self.half_done.take());
+                    self.tables.extend(self.half_done.take());
                     self.cursors.pop_front();
                 }
                 Poll::Need => {
-                    self.ahead = (self.ahead * 2).min(AHEAD);
-                    self.open_ahead(cx)?;
+                    if !may_share || cx.pool.is_none() {
+                        self.ahead = (self.ahead * 2).min(AHEAD);
+                    }
+                    if !shares {
+                        self.open_ahead(cx)?;
+                    }
                     return Ok(Some(Poll::Need));
                 }
                 Poll::Yield => return Ok(Some(Poll::Yield)),
             }
         }
-        let gathered = std::mem::take(&mut self.gathered);
+    }
+
+    /// The groups not opened yet, in as many parts as there are lanes.
+    fn share_out(&mut self) -> Vec<Self> {
+        let left = self.groups.split_off(self.opened);
+        let size = left.len().div_ceil(lanes::MOST).max(1);
+        left.chunks(size).map(|groups| Self::new(Arc::clone(&self.inputs), groups.to_vec())).collect()
+    }
+}
+
+impl lanes::Work for Gathering {
+    fn run(&mut self, cx: &mut Context) -> Result<Poll, QueryError> {
+        Ok(self.gather(cx, false)?.unwrap_or(Poll::End))
+    }
+}
+
+impl Shared {
+    /// Takes in all rows and does the work. Otherwise says what to wait for.
+    fn gather(&mut self, cx: &mut Context) -> Result<Option<Poll>, QueryError> {
+        if self.answer.is_some() {
+            return Ok(None);
+        }
+        if let Some(wait) = self.gathering.gather(cx, self.separable)? {
+            return Ok(Some(wait));
+        }
+        for lane in self.gathering.share_out() {
+            self.lanes.push(lane, cx);
+        }
+        let mut ran = false;
+        while let Some((_, outcome)) = self.lanes.front() {
+            match outcome? {
+                Poll::End => {
+                    let Some(mut lane) = self.lanes.pop() else { break };
+                    self.gathering.tables.append(&mut lane.tables);
+                    // The bytes are held until the work is done.
+                    self.leases.extend(lane.lease.take());
+                }
+                wait if ran => return Ok(Some(wait)),
+                _ => {
+                    self.lanes.run(cx);
+                    ran = true;
+                }
+            }
+        }
+        let mut tables = std::mem::take(&mut self.gathering.tables).into_iter();
+        let gathered = self.inputs.iter().map(|input| tables.by_ref().take(input.groups().len()).collect()).collect();
         self.answer = Some(self.work.run(gathered));
         Ok(None)
     }
@@ -217,6 +286,18 @@ pub(super) fn column(numbers: Vec<f64>) -> Column {
         present
     });
     Column { values: Values::Float(numbers), present }
+}
+
+/// A table's first column as numbers, taken out of it.
+pub(super) fn take_first(table: &mut Table) -> Vec<f64> {
+    match table.columns.first_mut() {
+        Some(Column { values: Values::Float(values), present: None })
+            if values.iter().all(|value| value.is_finite()) =>
+        {
+            std::mem::take(values)
+        }
+        _ => first(table),
+    }
 }
 
 /// A table's first column as numbers.

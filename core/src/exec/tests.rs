@@ -337,6 +337,16 @@ fn pools(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: 
         plans.push(pool(width, function, change, number(2, 11) == 0));
     }
     let reach = Reach { method: methods[number(4, 13) as usize], limit: 200 };
+    let measures = [
+        Measure::Mean,
+        Measure::Min,
+        Measure::Max,
+        Measure::Sum,
+        Measure::Last,
+        Measure::Norm,
+        Measure::Area,
+        Measure::Median,
+    ];
     for along in [
         Along::Each(Each::Abs),
         Along::Each(Each::AtLeast(0.5)),
@@ -352,6 +362,7 @@ fn pools(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: 
         Along::Exponential { span: 5 },
         Along::Shift(-17),
         Along::Spread { bucket: every(width), first: 100, last: 1500, reach, otherwise: -1.0 },
+        Along::Measured { measure: measures[number(8, 41) as usize], width_secs: width as f64 / 1e9, at: 77 },
     ] {
         plans.push(follow(pool(width, Function::Sum, None, false), along));
     }
@@ -375,9 +386,7 @@ fn pools(plans: &mut Vec<Node>, scan: &dyn Fn(&[&str], &[&str]) -> Scan, width: 
     );
     let again =
         pairs(PairOp::Add, follow(both.clone(), Along::Shift(40)), pool(2 * width + 1, Function::Max, None, false));
-    let measures =
-        [Measure::Mean, Measure::Min, Measure::Max, Measure::Sum, Measure::Last, Measure::Norm, Measure::Area];
-    let (measure, count) = (measures[number(7, 29) as usize], number(4, 31) as usize);
+    let (measure, count) = (measures[number(8, 29) as usize], number(4, 31) as usize);
     let ranked =
         Rank { input: both.clone(), measure, count, greatest: number(2, 37) == 0, width_secs: width as f64 / 1e9 };
     plans.extend([both, again, Node::Rank(Box::new(ranked))]);

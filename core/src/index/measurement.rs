@@ -2,6 +2,7 @@
 
 use super::SeriesId;
 use crate::hash::Set;
+use crate::memo::Memo;
 use crate::model::SeriesKey;
 use crate::sorted::SortedMap;
 use smallvec::SmallVec;
@@ -15,10 +16,12 @@ pub struct MeasurementIndex {
     by_id: Vec<(SeriesId, SeriesKey)>,
     /// Tag key, tag value, series in ascending order.
     postings: SortedMap<Arc<str>, SortedMap<Arc<str>, SmallVec<[SeriesId; 4]>>>,
+    memo: Memo,
 }
 
 impl MeasurementIndex {
     pub(super) fn insert(&mut self, id: SeriesId, key: SeriesKey) {
+        self.memo.clear();
         for (name, value) in key.tags() {
             let values = entry(&mut self.postings, &name);
             let series = entry(values, &value);
@@ -30,6 +33,7 @@ impl MeasurementIndex {
     }
 
     pub(super) fn remove(&mut self, series: &Set<SeriesId>, mut each: impl FnMut(SeriesKey)) {
+        self.memo.clear();
         self.by_id.retain(|(id, key)| {
             let gone = series.contains(id);
             if gone {
@@ -45,6 +49,11 @@ impl MeasurementIndex {
             });
             !values.is_empty()
         });
+    }
+
+    /// What somebody derives from these series, until others are there.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     pub fn len(&self) -> usize {

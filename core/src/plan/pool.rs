@@ -103,6 +103,8 @@ pub enum Along {
     /// A row for every bucket that begins in `[first, last]`: its value, or one in reach, or `otherwise`. Groups without
     /// rows stay so.
     Spread { bucket: Bucket, first: i64, last: i64, reach: Reach, otherwise: f64 },
+    /// One row at `at`: what a measure makes of all values, none without a value. `width_secs` is as in [`Rank`].
+    Measured { measure: Measure, width_secs: f64, at: i64 },
 }
 
 /// What a moving window gives.
@@ -209,6 +211,8 @@ pub enum Measure {
     Norm,
     /// Σ v · width.
     Area,
+    /// The element number ⌊(n − 1) / 2⌋ of the sorted values.
+    Median,
 }
 
 /// The element number ⌊q·(n − 1)⌋ of each bucket's sorted values, of all members of a group together: exact up to a

@@ -14,10 +14,12 @@ use crate::catalog::Documents;
 use crate::codec::DecodeError;
 use crate::hash::Map;
 use crate::index::{DatabaseIndex, SeriesId};
+use crate::memo::Memo;
 use crate::order::sort_few;
 use crate::sorted::SortedMap;
 use crate::time::TimeRange;
 use crate::value::FieldType;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// Everything at one moment. Databases in order of creation.
@@ -66,7 +68,33 @@ pub struct Shard {
 }
 
 /// The type of every field of a shard: measurement, field.
-pub type Fields = SortedMap<String, SortedMap<String, FieldType>>;
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    types: SortedMap<String, SortedMap<String, FieldType>>,
+    memo: Memo,
+}
+
+impl Fields {
+    /// What somebody derives from these fields, until others are there.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
+    }
+}
+
+impl Deref for Fields {
+    type Target = SortedMap<String, SortedMap<String, FieldType>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.types
+    }
+}
+
+impl DerefMut for Fields {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.memo.clear();
+        &mut self.types
+    }
+}
 
 /// A live block file and where the database's series are in it.
 #[derive(Clone, Debug)]

@@ -277,7 +277,7 @@ impl Replica {
             let start = shard_start(rows[0].time);
             let tail = self.tail.or_insert_with((generation, policy.to_owned(), start), || TailTable {
                 points: Arc::new(FrozenMemtable::new(generation)),
-                fields: Fields::new(),
+                fields: Fields::default(),
             });
             let table = Arc::make_mut(&mut tail.points);
             let mut seen = vec![false; batch.field_count()];
@@ -359,7 +359,7 @@ impl Replica {
     }
 
     fn shard(&self, listed: &ManifestShard) -> Shard {
-        let mut fields = Fields::new();
+        let mut fields = Fields::default();
         let names = listed.files.iter().map(|file| FileName::new(file.name.as_str()));
         let files: Vec<_> = names.filter_map(|name| self.files.get(&name).cloned()).collect();
         for field in files.iter().flat_map(|file| file.index.fields()) {

@@ -44,9 +44,11 @@ export interface HostOptions {
   deviceBytes: number;
 }
 
-/** The database that Datadog's API reads. */
+/** The database that Datadog's API reads, and the paths of what it asks. */
 const DATADOG = "datadog";
-const DATADOG_QUERY = "/api/v1/query";
+const DATADOG_READS = /^\/api\/(?:v1\/(?:query|search|metrics|tags\/hosts)|v2\/(?:query|metrics))(?:\/|$)/;
+/** What a server knows of Datadog's metrics, in one piece. */
+const DATADOG_METRICS = "/api/v1/isopoint/metrics";
 const FACETTE_POINTS = "/api/v1/series/points";
 
 /** The origins that an inline graph names; a body that is no such request is the API's to refuse. */
@@ -82,6 +84,8 @@ export class Host {
   private keeper: Keeper | null = null;
   private followers = new Map<string, Follower>();
   private closed = false;
+  /** Of what {@link learnMetrics} took over last. */
+  private metricsRevision = "";
   /** Tasks under way, by the core they run on. */
   private readonly running = new Map<Core, number>();
 
@@ -228,6 +232,7 @@ export class Host {
     if (named !== null) await abortable(this.ready(named), watch.signal);
     if (this.transport) await abortable(this.readyFor(path, sent), watch.signal);
     const headers = Object.entries(request.headers ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+    if (DATADOG_READS.test(path)) await abortable(this.learnMetrics(headers, query, watch), watch.signal);
     const method = request.method.toUpperCase();
     const task = this.full.open(method, path, query, headers, sent, nanos(now));
     let head = { status: 500, headers: [] as [string, string][] };
@@ -368,10 +373,28 @@ export class Host {
 
   /** Follows the databases that a request reads without naming them in its address, as far as the source has them. */
   private async readyFor(path: string, body: Uint8Array): Promise<void> {
-    const wanted = path === DATADOG_QUERY ? [DATADOG] : path === FACETTE_POINTS ? originsOf(body) : [];
+    const wanted = DATADOG_READS.test(path) ? [DATADOG] : path === FACETTE_POINTS ? originsOf(body) : [];
     const unknown = wanted.filter((database) => !this.followers.has(database));
     const there = unknown.length === 0 ? [] : await this.databases().catch((): string[] => []);
     await Promise.all(wanted.filter((database) => this.followers.has(database) || there.includes(database)).map((database) => this.ready(database)));
+  }
+
+  /**
+   * Takes over the types, intervals and units of Datadog's metrics that the source knows, if they changed since the last
+   * time: answers depend on them. Without the source what is here has to do.
+   */
+  private async learnMetrics(headers: [string, string][], query: string, watch: Watch): Promise<void> {
+    if (!(this.transport instanceof HttpTransport) || !this.followers.has(DATADOG)) return;
+    const parameters = new URLSearchParams({ since: this.metricsRevision });
+    for (const [name, value] of new URLSearchParams(query)) if (name === "api_key" || name === "application_key") parameters.append(name, value);
+    const request = { method: "GET", url: `${DATADOG_METRICS}?${parameters}`, headers: Object.fromEntries(headers) };
+    const told = await this.transport.answer(request, watch.signal).catch(() => null);
+    if (told?.status !== 200) return;
+    const { revision, metrics } = JSON.parse(new TextDecoder().decode(told.body)) as { revision: number; metrics: object | null };
+    // In the page any keys will do.
+    const own: [string, string][] = [["dd-api-key", "page"], ["dd-application-key", "page"]];
+    if (metrics !== null) await this.run(this.full.open("PUT", DATADOG_METRICS, "", own, told.body, nanos()), watch, () => undefined);
+    this.metricsRevision = String(revision);
   }
 
   private get holding(): Holding {

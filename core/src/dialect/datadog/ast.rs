@@ -1,6 +1,6 @@
 //! A request's query as a tree.
 
-use crate::plan::Function;
+use crate::plan::{Function, Measure};
 
 /// An expression and where it began, as a byte of the query.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +13,20 @@ pub(super) struct Expr {
 pub(super) enum Kind {
     Number(f64),
     Query(Box<Query>),
-    Binary { op: Op, left: Box<Expr>, right: Box<Expr> },
-    Call { name: String, arguments: Vec<Argument> },
+    Binary {
+        op: Op,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Call {
+        name: String,
+        arguments: Vec<Argument>,
+    },
+    /// What a measure makes of all values in the window, as one value. Has no syntax.
+    Measured {
+        measure: Measure,
+        of: Box<Expr>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

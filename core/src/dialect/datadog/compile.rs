@@ -16,7 +16,7 @@ mod query;
 
 use super::ast::{Argument, Expr, Kind, Op};
 use super::error::Error;
-use super::grid::Grid;
+use super::grid::{Grid, nanos};
 use super::sources::NO_VALUE;
 use super::units::Unit;
 use crate::number::write_json_float;
@@ -123,6 +123,13 @@ impl<'a> Compiler<'a> {
             Kind::Number(number) => Term::Number(*number),
             Kind::Query(query) => Term::Operand(Box::new(self.query(query, None)?)),
             Kind::Call { name, arguments } => Term::Operand(Box::new(self.call(name, arguments)?)),
+            Kind::Measured { measure, of } => {
+                let mut operand = self.expression(of)?;
+                operand.amounts = false;
+                let at = nanos(self.request.from.saturating_add(self.moved));
+                let width_secs = operand.grid.interval as f64;
+                Term::Operand(Box::new(operand.follow(Along::Measured { measure: *measure, width_secs, at })))
+            }
             Kind::Binary { op, left, right } => {
                 let (left, right) = (self.term(left)?, self.term(right)?);
                 let pair_op = match op {

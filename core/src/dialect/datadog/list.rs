@@ -1,10 +1,12 @@
 //! What there is: metrics, hosts, tags, and what is known of a metric.
 
+use super::ast::Scope;
 use super::error::{self, Error};
+use super::forms::{Forms, NormalTag};
 use super::keys::{self, Needs};
-use super::metadata::{Metadata, SPACE};
+use super::metadata::{Metadata, SPACE, Type};
 use super::names;
-use super::sources::{self, Place, TagSet};
+use super::sources::{self, Place};
 use crate::catalog::{CatalogError, Command, DocumentChanges};
 use crate::dialect::exchange::{Exchange, Turn};
 use crate::dialect::form;
@@ -18,6 +20,7 @@ use crate::store::{Snapshot, WriteError, Written};
 use crate::time::{NANOS_PER_SEC, TimeRange};
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 const METRIC_PATH: &str = "/api/v1/metrics/{name}";
 const HOST: &str = "host";
@@ -74,24 +77,11 @@ pub(super) fn metrics(call: Call) -> Box<dyn Exchange> {
         wanted.extend(parameter(&call, HOST).filter(|host| !host.is_empty()).map(|host| format!("{HOST}:{host}")));
         wanted.extend(parameter(&call, "tag_filter").filter(|filter| !filter.is_empty()));
         let scope = match wanted.is_empty() {
-            true => super::ast::Scope::All,
+            true => Scope::All,
             false => super::parse::scope_alone(&wanted.join(","), call.config.limits.parser_depth)?,
         };
         let since = TimeRange::new(secs.saturating_mul(NANOS_PER_SEC), i64::MAX);
-        let mut found: Vec<String> = Vec::new();
-        if let Some((database, policy)) = sources::data(&call.snapshot, &call.config.datadog.database) {
-            for (name, places) in sources::metrics(database, policy) {
-                let lives = |place: &Place| {
-                    let Some(index) = database.index.measurement(&place.measurement) else { return false };
-                    index.series().any(|(id, key)| {
-                        sources::holds(&scope, &sources::tags_of(key)) && has_points(policy, id, &place.field, since)
-                    })
-                };
-                if places.iter().any(lives) {
-                    found.push(name);
-                }
-            }
-        }
+        let found = living(&call, &scope, Some(since));
         json.begin_object();
         json.key("metrics");
         texts(json, found.iter().map(String::as_str));
@@ -100,6 +90,22 @@ pub(super) fn metrics(call: Call) -> Box<dyn Exchange> {
         json.end_object();
         Ok(())
     })
+}
+
+/// The names of metrics with a source in a scope that has points in a range, or any.
+fn living(call: &Call, scope: &Scope, since: Option<TimeRange>) -> Vec<String> {
+    let Some((database, policy)) = sources::data(&call.snapshot, &call.config.datadog.database) else {
+        return Vec::new();
+    };
+    let lives = |place: &Place| {
+        let Some(index) = database.index.measurement(&place.measurement) else { return false };
+        let forms = Forms::of(index);
+        let chosen = forms.chosen(scope);
+        let mut series = chosen.iter().filter_map(|at| index.find(forms.key(at).as_bytes()));
+        series.any(|id| since.is_none_or(|since| has_points(policy, id, &place.field, since)))
+    };
+    let metrics = sources::metrics(database, policy).into_iter();
+    metrics.filter(|(_, places)| places.iter().any(lives)).map(|(name, _)| name).collect()
 }
 
 /// Whether a field of a series has points in blocks or chunks that meet a range.
@@ -115,13 +121,13 @@ fn has_points(policy: &Policy, series: SeriesId, field: &str, range: TimeRange) 
     })
 }
 
-/// The tags of every series, once each set.
-fn all_tags(database: &Database) -> Vec<TagSet> {
-    let mut all = SortedSet::new();
-    for (_, index) in database.index.measurements() {
-        all.extend(index.series().map(|(_, key)| (sources::tags_of(key), ())));
-    }
-    all.into_iter().map(|(tags, ())| tags).collect()
+/// What is known of the tags of each measurement.
+fn all_forms(database: &Database) -> impl Iterator<Item = Arc<Forms>> {
+    database.index.measurements().map(|(_, index)| Forms::of(index))
+}
+
+fn tag_text((key, value): &NormalTag) -> String {
+    value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}:{value}"))
 }
 
 /// `GET /api/v1/search?q=metrics:part`
@@ -139,9 +145,9 @@ pub(super) fn search(call: Call) -> Box<dyn Exchange> {
                 metrics.retain(|name| name.contains(part));
             }
             if facet != Some("metrics") {
-                for tags in all_tags(database) {
-                    let own = tags.into_iter().filter(|(key, _)| key == HOST).filter_map(|(_, value)| value);
-                    hosts.extend(own.filter(|host| host.contains(part)).map(|host| (host, ())));
+                for forms in all_forms(database) {
+                    let own = forms.tags()[forms.with_key(HOST)].iter().filter_map(|(_, value)| value.as_ref());
+                    hosts.extend(own.filter(|host| host.contains(part)).map(|host| (host.clone(), ())));
                 }
             }
         }
@@ -163,12 +169,13 @@ pub(super) fn host_tags(call: Call) -> Box<dyn Exchange> {
     answered(&call, |json| {
         let mut found: SortedMap<String, SortedSet<String>> = SortedMap::new();
         if let Some((database, _)) = sources::data(&call.snapshot, &call.config.datadog.database) {
-            for tags in all_tags(database) {
-                let hosts = tags.iter().filter(|(key, _)| key == HOST).filter_map(|(_, value)| value.clone());
-                for host in hosts {
-                    for (key, value) in tags.iter().filter(|(key, _)| key != HOST) {
-                        let tag = value.as_ref().map_or_else(|| key.clone(), |value| format!("{key}:{value}"));
-                        found.or_default(tag).insert(host.clone(), ());
+            for forms in all_forms(database) {
+                for series in 0..forms.len() {
+                    let of_host = |tag: &&NormalTag| tag.0 == HOST;
+                    for host in forms.tags_of(series).filter(of_host).filter_map(|(_, value)| value.as_ref()) {
+                        for tag in forms.tags_of(series).filter(|tag| !of_host(tag)) {
+                            found.or_default(tag_text(tag)).insert(host.clone(), ());
+                        }
                     }
                 }
             }
@@ -186,23 +193,75 @@ pub(super) fn host_tags(call: Call) -> Box<dyn Exchange> {
     })
 }
 
-/// `GET /api/v2/metrics`
+/// `GET /api/v2/metrics`: all names, or those with points in the last `window[seconds]`, with a source that
+/// `filter[tags]` lets through, of one `filter[metric_type]`. Nothing here is configured, so `filter[configured]=true`
+/// finds none. With `page[size]` in pages, each from the name after `page[cursor]`.
 pub(super) fn metrics_v2(call: Call) -> Box<dyn Exchange> {
     answered(&call, |json| {
+        let text = |name: &str| parameter(&call, name).filter(|text| !text.is_empty());
+        let whole = |name: &str| match text(name).map(|text| text.parse::<u32>().ok().filter(|number| *number > 0)) {
+            None => Ok(None),
+            Some(Some(number)) => Ok(Some(number)),
+            Some(None) => Err(Error::bad(format!("The parameter '{name}' must be a whole number above 0"))),
+        };
+        let scope = match text("filter[tags]") {
+            Some(tags) => super::parse::scope_alone(&tags, call.config.limits.parser_depth)?,
+            None => Scope::All,
+        };
+        let now = call.request.now.nanos();
+        let begin = |secs: u32| now.saturating_sub(i64::from(secs).saturating_mul(NANOS_PER_SEC));
+        let since = whole("window[seconds]")?.map(|secs| TimeRange::new(begin(secs), i64::MAX));
+        let distributions = match text("filter[metric_type]").as_deref() {
+            None => None,
+            Some("distribution") => Some(true),
+            Some("non_distribution") => Some(false),
+            Some(_) => return Err(Error::bad("filter[metric_type] is distribution or non_distribution")),
+        };
+        let (size, cursor) = (whole("page[size]")?, text("page[cursor]"));
+        let mut names = living(&call, &scope, since);
+        let is_distribution = |name: &str| Metadata::of(&call.snapshot, name).kind == Type::Distribution;
+        names.retain(|name| distributions.is_none_or(|wanted| is_distribution(name) == wanted));
+        if text("filter[configured]").as_deref() == Some("true") {
+            names.clear();
+        }
+        let mut next = None;
+        if let Some(size) = size {
+            names.retain(|name| cursor.as_ref().is_none_or(|cursor| name > cursor));
+            let left = names.len();
+            names.truncate(size as usize);
+            next = names.last().filter(|_| names.len() < left).cloned();
+        }
         json.begin_object();
         json.key("data");
         json.begin_array();
-        if let Some((database, policy)) = sources::data(&call.snapshot, &call.config.datadog.database) {
-            for (name, _) in sources::metrics(database, policy) {
-                json.begin_object();
-                json.key("id");
-                json.string(&name);
-                json.key("type");
-                json.string("metrics");
-                json.end_object();
-            }
+        for name in &names {
+            json.begin_object();
+            json.key("id");
+            json.string(name);
+            json.key("type");
+            json.string("metrics");
+            json.end_object();
         }
         json.end_array();
+        if let Some(size) = size {
+            json.key("meta");
+            json.begin_object();
+            json.key("pagination");
+            json.begin_object();
+            for (name, value) in [("cursor", &cursor), ("next_cursor", &next)] {
+                json.key(name);
+                match value {
+                    Some(text) => json.string(text),
+                    None => json.null(),
+                }
+            }
+            json.key("limit");
+            json.raw(&size.to_string());
+            json.key("type");
+            json.string("cursor_limit");
+            json.end_object();
+            json.end_object();
+        }
         json.end_object();
         Ok(())
     })
@@ -213,13 +272,11 @@ pub(super) fn all_tags_v2(call: Call) -> Box<dyn Exchange> {
     answered(&call, |json| {
         let name = metric_of(&call, "/api/v2/metrics/{name}/all-tags");
         let data = sources::data(&call.snapshot, &call.config.datadog.database);
-        let data = data.map(|(database, policy)| (database, sources::places(database, policy, &name)));
+        let data = data.map(|(database, policy)| (database, sources::places(policy, &name)));
         let (database, places) = data.filter(|(_, places)| !places.is_empty()).ok_or_else(unknown_metric)?;
         let mut tags = SortedSet::new();
-        for source in sources::find(database, &places, &super::ast::Scope::All) {
-            for (key, value) in source.tags {
-                tags.insert(value.map_or_else(|| key.clone(), |value| format!("{key}:{value}")), ());
-            }
+        for index in places.iter().filter_map(|place| database.index.measurement(&place.measurement)) {
+            tags.extend(Forms::of(index).tags().iter().map(|tag| (tag_text(tag), ())));
         }
         json.begin_object();
         json.key("data");
@@ -252,7 +309,7 @@ fn metric_of(call: &Call, pattern: &str) -> String {
 }
 
 fn is_known(snapshot: &Snapshot, database: &str, metric: &str) -> bool {
-    let places = sources::data(snapshot, database).map(|(data, policy)| sources::places(data, policy, metric));
+    let places = sources::data(snapshot, database).map(|(_, policy)| sources::places(policy, metric));
     places.is_some_and(|places| !places.is_empty()) || snapshot.documents.space(SPACE).documents.contains_key(metric)
 }
 

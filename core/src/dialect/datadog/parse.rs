@@ -62,6 +62,7 @@ impl Expr {
         match &self.kind {
             Kind::Number(_) => false,
             Kind::Query(_) => true,
+            Kind::Measured { of, .. } => of.has_query(),
             Kind::Binary { left, right, .. } => left.has_query() || right.has_query(),
             Kind::Call { arguments, .. } => {
                 arguments.iter().any(|argument| matches!(argument, Argument::Expr(expr) if expr.has_query()))

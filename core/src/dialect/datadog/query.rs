@@ -119,6 +119,7 @@ fn collect_keys(expression: &Expr, keys: &mut Vec<String>) {
                 }
             }
         }
+        Kind::Measured { of, .. } => collect_keys(of, keys),
         Kind::Binary { left, right, .. } => {
             collect_keys(left, keys);
             collect_keys(right, keys);

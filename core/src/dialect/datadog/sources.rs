@@ -7,18 +7,22 @@
 //! | a bare tag | a part without text of such a value: alone it is stored as `,` |
 //! | a source | the series of one set of normal tags |
 //!
-//! Only numbers and booleans (1 and 0) are seen. Names that are their own normal form are looked up; only the others are
-//! gone through.
+//! Only numbers and booleans (1 and 0) are seen. Names that are their own normal form are looked up in the fields; the
+//! others, and tags, in what `forms` keeps of them.
 
-use super::ast::{Condition, Scope, Tag};
-use super::names::{self, SEPARATOR};
+use super::ast::Scope;
+use super::forms::{self, Forms, NormalTag};
+use super::names;
+use crate::hash::Map;
 use crate::model::SeriesKey;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::Snapshot;
 use crate::store::snapshot::{Database, Policy};
 use crate::time::TimeRange;
 use crate::value::FieldType;
-use std::borrow::Cow;
+use smallvec::{SmallVec, smallvec};
+use std::ops::Range;
+use std::sync::Arc;
 
 pub(super) const FIELD: &str = "value";
 /// The group of sources that lack a key.
@@ -32,15 +36,27 @@ pub(super) struct Place {
     pub(super) boolean: bool,
 }
 
-/// The tags of a source: key and value, sorted, each pair once. No value is a bare tag.
-pub(super) type TagSet = Vec<(String, Option<String>)>;
-
 /// A source: its tags, and its series as (place, key), in the order in which the later wins.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    pub(super) tags: TagSet,
-    pub(super) series: Vec<(usize, SeriesKey)>,
+    /// Whose series has its tags, and which one it is.
+    form: usize,
+    at: usize,
+    pub(super) series: SmallVec<[(usize, SeriesKey); 1]>,
 }
+
+/// Some sources, and what their tags are looked up in.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    list: Vec<Source>,
+    forms: Vec<Arc<Forms>>,
+}
+
+/// For each key of a group the place of its tag.
+type Combination = SmallVec<[u32; 4]>;
+
+/// The place of a tag that a source lacks.
+const NO_PLACE: u32 = u32::MAX;
 
 /// The data that a request may see.
 pub(super) fn data<'a>(snapshot: &'a Snapshot, database: &str) -> Option<(&'a Database, &'a Policy)> {
@@ -49,7 +65,7 @@ pub(super) fn data<'a>(snapshot: &'a Snapshot, database: &str) -> Option<(&'a Da
 }
 
 /// The fields of a metric's name, in byte order of (measurement, field).
-pub(super) fn places(database: &Database, policy: &Policy, metric: &str) -> Vec<Place> {
+pub(super) fn places(policy: &Policy, metric: &str) -> Vec<Place> {
     let mut found = SortedSet::new();
     let mut add = |measurement: &str, field: &str| {
         if let Some(boolean) = visible(policy, measurement, field) {
@@ -60,21 +76,9 @@ pub(super) fn places(database: &Database, policy: &Policy, metric: &str) -> Vec<
     for (dot, _) in metric.match_indices('.') {
         add(&metric[..dot], &metric[dot + 1..]);
     }
-    for (name, _) in database.index.measurements() {
-        let normal = names::is_metric(name);
-        if normal && !(metric.len() > name.len() && metric.starts_with(&**name)) {
-            continue;
-        }
-        for field in fields(policy, name) {
-            let joined = format!("{name}.{field}");
-            // What is normal was looked up.
-            if normal && names::is_metric(&joined) {
-                continue;
-            }
-            let alone = field == FIELD && names::metric(name).as_deref() == Some(metric);
-            if alone || names::metric(&joined).as_deref() == Some(metric) {
-                add(name, &field);
-            }
+    for shard in &policy.shards {
+        if let Some(others) = forms::irregular(shard).get(metric) {
+            others.iter().for_each(|(measurement, field)| add(measurement, field));
         }
     }
     found.into_iter().map(|(place, ())| place).collect()
@@ -115,66 +119,90 @@ pub(super) fn metrics(database: &Database, policy: &Policy) -> SortedMap<String,
     metrics
 }
 
-/// The tags of a series in normal form.
-pub(super) fn tags_of(key: &SeriesKey) -> TagSet {
-    let mut tags = Vec::new();
-    for (name, value) in key.tags() {
-        let Some(name) = names::tag(&name).map(Cow::into_owned) else { continue };
-        if !value.contains(SEPARATOR) {
-            tags.push((name, Some(names::value(&value).into_owned())));
-            continue;
-        }
-        for part in value.split(SEPARATOR) {
-            let part = Some(names::value(part).into_owned()).filter(|part| !part.is_empty());
-            tags.push((name.clone(), part));
-        }
-    }
-    if tags.windows(2).any(|pair| pair[0] >= pair[1]) {
-        crate::order::sort_dedup(&mut tags);
-    }
-    tags
-}
-
-/// The sources of some places that a scope lets through, by tags.
-pub(super) fn find(database: &Database, places: &[Place], scope: &Scope) -> Vec<Source> {
-    let mut sources: SortedMap<TagSet, Vec<(usize, SeriesKey)>> = SortedMap::new();
+/// The sources of some places that a scope lets through.
+pub(super) fn find(database: &Database, places: &[Place], scope: &Scope) -> Sources {
+    let mut sources = Sources::default();
     for (at, place) in places.iter().enumerate() {
         let Some(index) = database.index.measurement(&place.measurement) else { continue };
-        for (_, key) in index.series() {
-            let tags = tags_of(key);
-            if holds(scope, &tags) {
-                sources.or_default(tags).push((at, key.clone()));
+        let forms = Forms::of(index);
+        let form = sources.forms.len();
+        for at_series in forms.chosen(scope).iter() {
+            let series = smallvec![(at, forms.key(at_series).clone())];
+            sources.list.push(Source { form, at: at_series, series });
+        }
+        sources.forms.push(forms);
+    }
+    match &sources.forms[..] {
+        [] => sources,
+        [only] if only.distinct => sources,
+        _ => sources.merged(),
+    }
+}
+
+impl Sources {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Source> {
+        self.list.iter()
+    }
+
+    /// Series with the same tags put together as one source.
+    fn merged(mut self) -> Self {
+        let mut by_tags: SortedMap<Vec<&NormalTag>, Source> = SortedMap::new();
+        for source in std::mem::take(&mut self.list) {
+            let tags: Vec<&NormalTag> = self.forms[source.form].tags_of(source.at).collect();
+            match by_tags.get_mut(&tags) {
+                Some(known) => known.series.extend(source.series),
+                None => drop(by_tags.insert(tags, source)),
             }
         }
+        let list = by_tags.into_iter().map(|(_, source)| source).collect();
+        Self { list, ..self }
     }
-    sources.into_iter().map(|(tags, series)| Source { tags, series }).collect()
-}
 
-/// Whether a source is in a scope.
-pub(super) fn holds(scope: &Scope, tags: &TagSet) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Tags(wanted) => wanted.iter().all(|(negated, tag)| has(tags, tag) != *negated),
-        Scope::Boolean(condition, _) => meets(condition, tags),
-    }
-}
-
-fn meets(condition: &Condition, tags: &TagSet) -> bool {
-    match condition {
-        Condition::Any => true,
-        Condition::Tag(tag) => has(tags, tag),
-        Condition::Not(inner) => !meets(inner, tags),
-        Condition::All(parts) => parts.iter().all(|part| meets(part, tags)),
-        Condition::Either(parts) => parts.iter().any(|part| meets(part, tags)),
-    }
-}
-
-fn has(tags: &TagSet, wanted: &Tag) -> bool {
-    let mut of_key = tags.iter().filter(|(key, _)| *key == wanted.key);
-    match &wanted.value {
-        None => of_key.any(|(_, value)| value.is_none()),
-        Some(pattern) if pattern == "*" => of_key.next().is_some(),
-        Some(pattern) => of_key.any(|(_, value)| value.as_deref().is_some_and(|value| fits(pattern, value))),
+    /// The sources of each group, groups by their values: for each key a value of the source, in every combination.
+    pub(super) fn groups(&self, keys: &[String]) -> SortedMap<Vec<(String, String)>, Vec<u32>> {
+        // Groups are told by places of tags, so that there is a text only once a group.
+        let of_keys: Vec<Vec<Range<usize>>> =
+            self.forms.iter().map(|forms| keys.iter().map(|key| forms.with_key(key)).collect()).collect();
+        let mut members: Map<(usize, Combination), Vec<u32>> = Map::default();
+        let mut combinations: Vec<Combination> = Vec::new();
+        for (number, source) in self.list.iter().enumerate() {
+            combinations.clear();
+            combinations.push(Combination::new());
+            for range in &of_keys[source.form] {
+                let own =
+                    self.forms[source.form].places(source.at).iter().filter(|at| range.contains(&(**at as usize)));
+                let mut values: Combination = own.copied().collect();
+                if values.is_empty() {
+                    values.push(NO_PLACE);
+                }
+                let of_value =
+                    |value: u32| combinations.iter().map(move |before| before.iter().copied().chain([value]).collect());
+                combinations = values.iter().flat_map(|value| of_value(*value)).collect();
+            }
+            for combination in combinations.drain(..) {
+                members.entry((source.form, combination)).or_default().push(number as u32);
+            }
+        }
+        let mut groups: SortedMap<Vec<(String, String)>, Vec<u32>> = SortedMap::new();
+        for ((form, combination), members) in members {
+            let tags = self.forms[form].tags();
+            let value = |at: u32| match tags.get(at as usize) {
+                Some((key, value)) => value.as_deref().unwrap_or(key),
+                None => NO_VALUE,
+            };
+            let group = keys.iter().zip(combination).map(|(key, at)| (key.clone(), value(at).to_owned()));
+            groups.or_default(group.collect()).extend(members);
+        }
+        groups.values_mut().for_each(crate::order::sort_dedup);
+        groups
     }
 }
 
@@ -193,32 +221,6 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
         }
     }
     true
-}
-
-/// The values of each key, in every combination: the groups that a source is in.
-pub(super) fn groups_of(tags: &TagSet, keys: &[String]) -> Vec<Vec<(String, String)>> {
-    let mut groups: Vec<Vec<(String, String)>> = vec![Vec::with_capacity(keys.len())];
-    for key in keys {
-        let mut values: Vec<&str> = Vec::new();
-        for (name, value) in tags {
-            if name == key {
-                values.push(value.as_deref().unwrap_or(name));
-            }
-        }
-        if values.is_empty() {
-            values.push(NO_VALUE);
-        }
-        let mut next = Vec::with_capacity(groups.len() * values.len());
-        for group in &groups {
-            for value in &values {
-                let mut group = group.clone();
-                group.push((key.clone(), (*value).to_owned()));
-                next.push(group);
-            }
-        }
-        groups = next;
-    }
-    groups
 }
 
 #[cfg(test)]
@@ -241,27 +243,5 @@ mod tests {
         ] {
             assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
         }
-    }
-
-    #[test]
-    fn tags_come_in_normal_form() {
-        let key = SeriesKey::new("m", &[("Env", "Prod West"), ("role", "primary,db"), ("canary", ","), ("x", ",y")]);
-        let text = |value: &str| Some(value.to_owned());
-        let tags = tags_of(&key);
-        assert_eq!(
-            tags,
-            [
-                ("canary".to_owned(), None),
-                ("env".to_owned(), text("prod_west")),
-                ("role".to_owned(), text("db")),
-                ("role".to_owned(), text("primary")),
-                ("x".to_owned(), None),
-                ("x".to_owned(), text("y")),
-            ]
-        );
-        let keys = ["role", "canary", "none"].map(str::to_owned);
-        let groups = groups_of(&tags, &keys);
-        assert_eq!(groups.len(), 2);
-        assert_eq!(groups[1].iter().map(|(_, value)| &**value).collect::<Vec<_>>(), ["primary", "canary", "N/A"]);
     }
 }

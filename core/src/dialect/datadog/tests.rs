@@ -7,9 +7,8 @@ use super::sources;
 use crate::index::IndexWriter;
 use crate::model::SeriesKey;
 use crate::plan::explain;
-use crate::sorted::SortedMap;
 use crate::store::Snapshot;
-use crate::store::snapshot::{Database, Policy, Shard};
+use crate::store::snapshot::{Database, Fields, Policy, Shard};
 use crate::time::TimeRange;
 use crate::value::FieldType;
 use expect_test::{Expect, expect};
@@ -21,7 +20,7 @@ fn snapshot(series: &[(&str, &[(&str, &str)])], fields: &[(&str, &str, FieldType
     for (name, tags) in series {
         index.insert(&SeriesKey::new(name, tags));
     }
-    let mut known: SortedMap<String, SortedMap<String, FieldType>> = SortedMap::new();
+    let mut known = Fields::default();
     for (measurement, field, field_type) in fields {
         known.or_default((*measurement).to_owned()).insert((*field).to_owned(), *field_type);
     }
@@ -70,7 +69,7 @@ fn names_are_found_whoever_wrote_them() {
     let world = world();
     let (database, policy) = sources::data(&world, "datadog").unwrap();
     let places = |name: &str| -> Vec<(String, String)> {
-        let places = sources::places(database, policy, name);
+        let places = sources::places(policy, name);
         places.into_iter().map(|place| (place.measurement, place.field)).collect()
     };
     let pair = |measurement: &str, field: &str| (measurement.to_owned(), field.to_owned());
@@ -81,7 +80,7 @@ fn names_are_found_whoever_wrote_them() {
     assert_eq!(places("cpu.note"), [], "texts are not seen");
     let metrics: Vec<String> = sources::metrics(database, policy).into_iter().map(|(name, _)| name).collect();
     assert_eq!(metrics, ["cpu.idle", "cpu.up", "disk_io.read_bytes", "load"]);
-    let both = sources::find(database, &sources::places(database, policy, "cpu.idle"), &Scope::All);
+    let both = sources::find(database, &sources::places(policy, "cpu.idle"), &Scope::All);
     let series: Vec<usize> = both.iter().map(|source| source.series.len()).collect();
     assert_eq!(series, [2, 1], "series of equal normal tags are one source");
 }

@@ -1,10 +1,12 @@
 //! `POST /api/v2/query/timeseries` and `/scalar`: the same expressions, asked and answered in other shapes. Times are
 //! milliseconds both ways.
 //!
-//! A formula's names stand for the queries of those names. A limit is a rank by mean. A scalar is what an
-//! aggregator makes of all values that an expression has in the window: a query's own, a formula's that of the first
-//! query in it.
+//! A formula's names stand for the queries of those names. A limit is a rank by mean. A scalar request makes one value of
+//! each query first, by the query's own aggregator, and then computes with these: `a / b` is a ratio of sums where both
+//! have the aggregator `sum`. What looks along time, such as `ewma_5(a)`, sees the series; what it gives is then one
+//! value, by the aggregator of the first query in it.
 
+use super::ast::{Argument, Expr, Kind};
 use super::compile::Request;
 use super::encode::write_number;
 use super::error::{self, Error};
@@ -16,8 +18,8 @@ use crate::dialect::exchange::{Exchange, Turn};
 use crate::dialect::json::JsonWriter;
 use crate::dialect::route::Call;
 use crate::exec::Budget;
-use crate::exec::exact_sum::ExactSum;
 use crate::number::write_i64;
+use crate::plan::Measure;
 use crate::sorted::SortedSet;
 use crate::store::{Snapshot, WriteError, Written};
 use bytes::Bytes;
@@ -42,29 +44,39 @@ struct Query {
     scalar: bool,
     /// What each expression is called.
     names: Vec<String>,
-    aggregators: Vec<Aggregator>,
     evaluation: Box<Evaluation>,
     reply: Option<Box<dyn Exchange>>,
 }
 
-/// A query of a request, or a formula with the queries in it.
+/// A query of a request.
 struct Asked {
     name: String,
-    text: String,
-    aggregator: Aggregator,
+    expr: Expr,
+    aggregator: Measure,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aggregator {
-    Avg,
-    Min,
-    Max,
-    Sum,
-    Last,
-    Norm,
-    Area,
-    Percentile,
-}
+/// What stands in a formula's text for query 3 is the metric `isopoint.formula.3`.
+const PLACE: &str = "isopoint.formula.";
+
+/// Functions that a formula over scalars computes with scalars.
+const OF_VALUES: [&str; 16] = [
+    "abs",
+    "log2",
+    "log10",
+    "ceil",
+    "floor",
+    "round",
+    "clamp_min",
+    "clamp_max",
+    "cutoff_min",
+    "cutoff_max",
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "exclude_null",
+    "top",
+];
 
 fn invalid(what: &str) -> Error {
     Error::bad(format!("API input validation failed: {what}"))
@@ -87,83 +99,147 @@ fn open(call: &Call, kind: &'static str) -> Result<Query, Error> {
     }
     let interval = millis("interval").map(|millis| (millis / 1000).max(1));
     let asked = attributes.get("queries").and_then(Value::as_array).ok_or_else(|| invalid("queries are missing"))?;
+    let (scalar, depth) = (kind == "scalar_request", call.config.limits.parser_depth);
     let mut queries: Vec<Asked> = Vec::with_capacity(asked.len());
     for (at, query) in asked.iter().enumerate() {
         let text = |name: &str| query.get(name).and_then(Value::as_str);
         if text("data_source").is_some_and(|source| source != "metrics") {
             return Err(invalid("only the data source \"metrics\" is there"));
         }
-        let expression = text("query").ok_or_else(|| invalid("a query has no text"))?.to_owned();
+        let expr = one(text("query").ok_or_else(|| invalid("a query has no text"))?, depth)?;
         let name = text("name").map_or_else(|| format!("query{}", at + 1), str::to_owned);
         let aggregator = aggregator_named(text("aggregator").unwrap_or("avg"))?;
-        queries.push(Asked { name, text: expression, aggregator });
+        queries.push(Asked { name, expr, aggregator });
     }
-    let computed = expressions(attributes, queries)?;
-    let mut parsed = Vec::with_capacity(computed.len());
-    for Asked { text, .. } in &computed {
-        let mut one = parse(text, call.config.limits.parser_depth)?;
-        if one.len() != 1 {
-            return Err(invalid("a query or formula is one expression"));
-        }
-        parsed.append(&mut one);
-    }
+    let (names, expressions) = computed(attributes, queries, scalar, depth)?;
     let request = Request { snapshot: &call.snapshot, database: &call.config.datadog.database, from, to, interval };
-    let evaluation = Box::new(Evaluation::new(&parsed, request, &call.config.limits)?);
-    let aggregators = computed.iter().map(|one| one.aggregator).collect();
-    let names = computed.into_iter().map(|one| one.name).collect();
-    Ok(Query { scalar: kind == "scalar_request", names, aggregators, evaluation, reply: None })
+    let evaluation = Box::new(Evaluation::new(&expressions, request, &call.config.limits)?);
+    Ok(Query { scalar, names, evaluation, reply: None })
 }
 
-fn aggregator_named(name: &str) -> Result<Aggregator, Error> {
+/// The one expression of a text.
+fn one(text: &str, depth: u32) -> Result<Expr, Error> {
+    let mut parsed = parse(text, depth)?;
+    match (parsed.pop(), parsed.is_empty()) {
+        (Some(expr), true) => Ok(expr),
+        _ => Err(invalid("a query or formula is one expression")),
+    }
+}
+
+fn aggregator_named(name: &str) -> Result<Measure, Error> {
     Ok(match name {
-        "avg" | "mean" => Aggregator::Avg,
-        "min" => Aggregator::Min,
-        "max" => Aggregator::Max,
-        "sum" => Aggregator::Sum,
-        "last" => Aggregator::Last,
-        "l2norm" => Aggregator::Norm,
-        "area" => Aggregator::Area,
-        "percentile" => Aggregator::Percentile,
+        "avg" | "mean" => Measure::Mean,
+        "min" => Measure::Min,
+        "max" => Measure::Max,
+        "sum" => Measure::Sum,
+        "last" => Measure::Last,
+        "l2norm" => Measure::Norm,
+        "area" => Measure::Area,
+        // The median: the request has no place for which.
+        "percentile" => Measure::Median,
         _ => return Err(invalid(&format!("there is no aggregator {name:?}"))),
     })
 }
 
-/// What is to be computed, in the language of queries.
-fn expressions(attributes: &Map<String, Value>, queries: Vec<Asked>) -> Result<Vec<Asked>, Error> {
+/// What is to be computed, and how it is called: every formula, or without any every query.
+fn computed(
+    attributes: &Map<String, Value>,
+    queries: Vec<Asked>,
+    scalar: bool,
+    depth: u32,
+) -> Result<(Vec<String>, Vec<Expr>), Error> {
     let formulas = attributes.get("formulas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if formulas.is_empty() {
-        return Ok(queries);
+        let whole = |query: Asked| {
+            let expr = if scalar { measured(query.expr, query.aggregator) } else { query.expr };
+            (query.name, expr)
+        };
+        return Ok(queries.into_iter().map(whole).unzip());
     }
-    let mut computed = Vec::with_capacity(formulas.len());
+    let (mut names, mut expressions) = (Vec::with_capacity(formulas.len()), Vec::with_capacity(formulas.len()));
     for formula in formulas {
         let text = formula.get("formula").and_then(Value::as_str).ok_or_else(|| invalid("a formula has no text"))?;
-        let (mut expanded, first) = expand(text, &queries);
+        let mut expr = filled(one(&with_places(text, &queries), depth)?, &queries, scalar);
         if let Some(limit) = formula.get("limit").and_then(Value::as_object)
             && let Some(count) = limit.get("count").and_then(Value::as_u64)
         {
             let order = limit.get("order").and_then(Value::as_str).unwrap_or("desc");
-            expanded = format!("top({expanded}, {count}, 'mean', '{order}')");
+            let count = Expr { at: 0, kind: Kind::Number(count as f64) };
+            let words = ["mean", order].map(|word| Argument::Text(word.to_owned()));
+            let arguments = [Argument::Expr(expr), Argument::Expr(count)].into_iter().chain(words).collect();
+            expr = Expr { at: 0, kind: Kind::Call { name: "top".to_owned(), arguments } };
         }
-        let aggregator = first.map_or(Aggregator::Avg, |at| queries[at].aggregator);
-        computed.push(Asked { name: text.to_owned(), text: expanded, aggregator });
+        names.push(text.to_owned());
+        expressions.push(expr);
     }
-    Ok(computed)
+    Ok((names, expressions))
 }
 
-/// A formula with queries in the places of their names, and which of them is the first.
-fn expand(formula: &str, queries: &[Asked]) -> (String, Option<usize>) {
+fn measured(of: Expr, measure: Measure) -> Expr {
+    Expr { at: of.at, kind: Kind::Measured { measure, of: Box::new(of) } }
+}
+
+/// Which query stands in a place of a formula.
+fn named<'a>(expr: &Expr, queries: &'a [Asked]) -> Option<&'a Asked> {
+    let Kind::Query(query) = &expr.kind else { return None };
+    queries.get(query.metric.strip_prefix(PLACE)?.parse::<usize>().ok()?)
+}
+
+/// A formula with queries in their places, and as much of it over scalars as there is no need of series for.
+fn filled(expr: Expr, queries: &[Asked], scalar: bool) -> Expr {
+    let at = expr.at;
+    if let Some(query) = named(&expr, queries) {
+        return if scalar { measured(query.expr.clone(), query.aggregator) } else { query.expr.clone() };
+    }
+    let inside = |expr: Expr, scalar: bool| filled(expr, queries, scalar);
+    match expr.kind {
+        Kind::Binary { op, left, right } => {
+            let (left, right) = (Box::new(inside(*left, scalar)), Box::new(inside(*right, scalar)));
+            Expr { at, kind: Kind::Binary { op, left, right } }
+        }
+        Kind::Call { name, arguments } => {
+            let ranks = name.starts_with("top") || name.starts_with("bottom");
+            let of_values = scalar && (ranks || OF_VALUES.contains(&&*name));
+            let aggregator = arguments.iter().find_map(|argument| first(argument, queries)).unwrap_or(Measure::Mean);
+            let fill = |argument: Argument| match argument {
+                Argument::Expr(expr) => Argument::Expr(inside(expr, of_values)),
+                other => other,
+            };
+            let arguments = arguments.into_iter().map(fill).collect();
+            let call = Expr { at, kind: Kind::Call { name, arguments } };
+            if scalar && !of_values { measured(call, aggregator) } else { call }
+        }
+        kind @ Kind::Query(_) if scalar => measured(Expr { at, kind }, Measure::Mean),
+        kind => Expr { at, kind },
+    }
+}
+
+/// The aggregator of the first query named in an argument.
+fn first(argument: &Argument, queries: &[Asked]) -> Option<Measure> {
+    fn within(expr: &Expr, queries: &[Asked]) -> Option<Measure> {
+        match &expr.kind {
+            Kind::Binary { left, right, .. } => within(left, queries).or_else(|| within(right, queries)),
+            Kind::Call { arguments, .. } => arguments.iter().find_map(|argument| first(argument, queries)),
+            _ => named(expr, queries).map(|query| query.aggregator),
+        }
+    }
+    match argument {
+        Argument::Expr(expr) => within(expr, queries),
+        _ => None,
+    }
+}
+
+/// A formula's text with places for the queries that it names.
+fn with_places(formula: &str, queries: &[Asked]) -> String {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let (mut out, mut rest, mut quote, mut first) = (String::new(), formula, None, None);
+    let (mut out, mut rest, mut quote) = (String::new(), formula, None);
     while let Some(c) = rest.chars().next() {
         if quote.is_none() && (c.is_ascii_alphabetic() || c == '_') {
             let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             let called = after.trim_start().starts_with(['(', '{', ':']);
             match queries.iter().position(|query| query.name == word && !called) {
-                Some(at) => {
-                    first = first.or(Some(at));
-                    out += &format!("({})", queries[at].text);
-                }
+                Some(at) => out += &format!("{PLACE}{at}{{*}}"),
                 None => out.push_str(word),
             }
             rest = after;
@@ -177,7 +253,7 @@ fn expand(formula: &str, queries: &[Asked]) -> (String, Option<usize>) {
         out.push_str(&rest[..end]);
         rest = &rest[end..];
     }
-    (out, first)
+    out
 }
 
 impl Query {
@@ -273,10 +349,9 @@ impl Query {
         }
         for (query, name) in self.names.iter().enumerate() {
             self.write_column_begin(name, "number", json);
-            let width = self.evaluation.outline.operands[query].grid.interval as f64;
             for row in &rows {
                 let own = all.iter().find(|series| series.query == query && self.tags(series) == &**row);
-                let value = own.map_or(f64::NAN, |series| self.aggregators[query].of(&series.values, width));
+                let value = own.and_then(|series| series.values.first().copied()).unwrap_or(f64::NAN);
                 json.with(|out| write_number(value, out));
             }
             json.end_array();
@@ -298,34 +373,6 @@ impl Query {
         json.string(kind);
         json.key("values");
         json.begin_array();
-    }
-}
-
-impl Aggregator {
-    /// Of the values that are there; NaN of none.
-    fn of(self, values: &[f64], width_secs: f64) -> f64 {
-        let there: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-        let Some(last) = there.last().copied() else { return f64::NAN };
-        let sum = |value: &dyn Fn(f64) -> f64| {
-            let mut sum = ExactSum::ZERO;
-            there.iter().for_each(|own| sum.add(value(*own)));
-            sum.round()
-        };
-        match self {
-            Self::Avg => sum(&|value| value) / there.len() as f64,
-            Self::Min => there.iter().copied().fold(f64::INFINITY, f64::min),
-            Self::Max => there.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Self::Sum => sum(&|value| value),
-            Self::Last => last,
-            Self::Norm => sum(&|value| value * value).sqrt(),
-            Self::Area => sum(&|value| value) * width_secs,
-            // The median: the request has no place for which.
-            Self::Percentile => {
-                let mut sorted = there.clone();
-                crate::order::sort_by(&mut sorted, f64::total_cmp);
-                sorted[(sorted.len() - 1) / 2]
-            }
-        }
     }
 }
 
@@ -357,24 +404,52 @@ impl Exchange for Query {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_in_formulas_stand_for_queries() {
-        let queries = [("a", "avg:m{*}"), ("query1", "sum:n{x:a}")].map(|(name, text)| Asked {
+    fn queries() -> [Asked; 2] {
+        let asked = |name: &str, text: &str, aggregator| Asked {
             name: name.to_owned(),
-            text: text.to_owned(),
-            aggregator: Aggregator::Avg,
-        });
-        let expanded = |formula: &str| expand(formula, &queries);
-        assert_eq!(expanded("query1 * 2 + a"), ("(sum:n{x:a}) * 2 + (avg:m{*})".to_owned(), Some(1)));
-        assert_eq!(expanded("abs(a) / 1e5").0, "abs((avg:m{*})) / 1e5");
-        assert_eq!(expanded("top(a, 5, 'a', \"a\")").0, "top((avg:m{*}), 5, 'a', \"a\")");
+            expr: one(text, 100).unwrap_or_else(|error| panic!("{}", error.text)),
+            aggregator,
+        };
+        [asked("a", "avg:m{*}", Measure::Sum), asked("query1", "sum:n{x:a}", Measure::Last)]
     }
 
     #[test]
-    fn aggregators_pass_over_what_is_missing() {
-        let values = [3.0, f64::NAN, 4.0];
-        let of = |name: &str| aggregator_named(name).unwrap().of(&values, 10.0);
-        assert_eq!((of("avg"), of("l2norm"), of("area"), of("last")), (3.5, 5.0, 70.0, 4.0));
-        assert!(Aggregator::Sum.of(&[], 1.0).is_nan());
+    fn names_in_formulas_are_told_from_other_words() {
+        let queries = queries();
+        let placed = |formula: &str| with_places(formula, &queries);
+        assert_eq!(placed("query1 * 2 + a"), "isopoint.formula.1{*} * 2 + isopoint.formula.0{*}");
+        assert_eq!(placed("abs(a) / 1e5"), "abs(isopoint.formula.0{*}) / 1e5");
+        assert_eq!(placed("top(a, 5, 'a', \"a\")"), "top(isopoint.formula.0{*}, 5, 'a', \"a\")");
+    }
+
+    #[test]
+    fn scalars_are_computed_with_where_no_series_is_needed() {
+        let queries = queries();
+        let text = |expr: &Expr| shown(expr);
+        let of = |formula: &str, scalar: bool| {
+            let expr = one(&with_places(formula, &queries), 100).unwrap_or_else(|error| panic!("{}", error.text));
+            text(&filled(expr, &queries, scalar))
+        };
+        assert_eq!(of("a / query1", false), "(m / n)");
+        assert_eq!(of("a / query1", true), "(Sum[m] / Last[n])");
+        assert_eq!(of("abs(a) * 2", true), "(abs(Sum[m]) * 2)");
+        assert_eq!(of("ewma_5(query1 + a) - a", true), "(Last[ewma_5((n + m))] - Sum[m])");
+        assert_eq!(of("top(diff(a), 1, 'max', 'asc')", true), "top(Sum[diff(m)], 1)");
+    }
+
+    fn shown(expr: &Expr) -> String {
+        match &expr.kind {
+            Kind::Number(number) => number.to_string(),
+            Kind::Query(query) => query.metric.clone(),
+            Kind::Binary { op, left, right } => format!("({} {} {})", shown(left), op.symbol(), shown(right)),
+            Kind::Call { name, arguments } => {
+                let shown = arguments.iter().filter_map(|argument| match argument {
+                    Argument::Expr(expr) => Some(shown(expr)),
+                    _ => None,
+                });
+                format!("{name}({})", shown.collect::<Vec<_>>().join(", "))
+            }
+            Kind::Measured { measure, of } => format!("{measure:?}[{}]", shown(of)),
+        }
     }
 }

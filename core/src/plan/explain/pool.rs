@@ -115,6 +115,7 @@ fn along_text(along: &Along) -> String {
             Instant(*last),
             reach(*near)
         ),
+        Along::Measured { measure: of, at, .. } => format!("{} at {}", measure(*of), Instant(*at)),
     }
 }
 
@@ -156,5 +157,6 @@ const fn measure(measure: Measure) -> &'static str {
         Measure::Last => "last",
         Measure::Norm => "norm",
         Measure::Area => "area",
+        Measure::Median => "median",
     }
 }

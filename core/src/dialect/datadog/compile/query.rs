@@ -7,7 +7,7 @@ use crate::dialect::datadog::grid::{Grid, nanos};
 use crate::dialect::datadog::metadata::{Metadata, Type};
 use crate::dialect::datadog::names;
 use crate::dialect::datadog::parse::REACH_SECS;
-use crate::dialect::datadog::sources::{self, Place, Source};
+use crate::dialect::datadog::sources::{self, Place, Sources};
 use crate::order;
 use crate::plan::{
     Aggregate, Along, BinaryOp, Call, Each, Expr, Follow, Function, GroupBy, Listed, Map, Measurements, Merge, Node,
@@ -50,8 +50,7 @@ impl Compiler<'_> {
     pub(super) fn query(&mut self, query: &Query, change: Option<Change>) -> Result<Operand, Error> {
         let metadata = Metadata::of(self.request.snapshot, &query.metric);
         let data = sources::data(self.request.snapshot, self.request.database);
-        let places =
-            data.map(|(database, policy)| sources::places(database, policy, &query.metric)).unwrap_or_default();
+        let places = data.map(|(_, policy)| sources::places(policy, &query.metric)).unwrap_or_default();
         let found = data.map(|(database, _)| sources::find(database, &places, &query.scope)).unwrap_or_default();
         if places.is_empty() {
             let known = data.map(|(database, policy)| sources::metrics(database, policy)).unwrap_or_default();
@@ -140,7 +139,7 @@ impl Compiler<'_> {
     }
 
     /// The points of every source, a group each, in the order of sources.
-    fn points(&self, places: &[Place], found: &[Source], range: TimeRange) -> Node {
+    fn points(&self, places: &[Place], found: &Sources, range: TimeRange) -> Node {
         let (mut nodes, mut keys) = (Vec::new(), vec![Vec::new(); places.len()]);
         // Series stand place by place, so a source may have to be put together again.
         let mut members = vec![Vec::new(); found.len()];
@@ -250,15 +249,8 @@ fn time_aggregation(query: &Query, metadata: &Metadata, amounts: Option<As>, int
 }
 
 /// The groups of the answer, by scope, and their sources.
-fn grouped(query: &Query, found: &[Source], any_bucket: bool) -> (Vec<Group>, Vec<Listed>) {
-    let mut members: SortedMap<Vec<(String, String)>, Vec<u32>> = SortedMap::new();
-    if any_bucket {
-        for (at, source) in found.iter().enumerate() {
-            for group in sources::groups_of(&source.tags, &query.by) {
-                members.or_default(group).push(at as u32);
-            }
-        }
-    }
+fn grouped(query: &Query, found: &Sources, any_bucket: bool) -> (Vec<Group>, Vec<Listed>) {
+    let members = if any_bucket { found.groups(&query.by) } else { SortedMap::new() };
     let mut groups: Vec<(Group, Vec<u32>)> = Vec::with_capacity(members.len());
     for (mut tags, members) in members {
         let scope = scope_text(query, &tags);

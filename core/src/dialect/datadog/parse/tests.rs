@@ -64,6 +64,7 @@ fn show(expr: &Expr) -> String {
         Kind::Query(query) => query.metric.clone(),
         Kind::Binary { op, left, right } => format!("({} {} {})", show(left), op.symbol(), show(right)),
         Kind::Call { name, .. } => format!("{name}()"),
+        Kind::Measured { .. } => unreachable!("nothing is written so"),
     }
 }
 

@@ -165,6 +165,11 @@ pub(super) fn follow(along: &Along, group: Group) -> Group {
             let rows = labels.map(|at| (at, vec![float(Some(value(at)))])).collect();
             Group { rows, ..group }
         }
+        Along::Measured { measure, width_secs, at } => {
+            let value = measured(*measure, *width_secs, &group);
+            let rows = value.into_iter().map(|value| (*at, vec![float(Some(value))])).collect();
+            Group { rows, ..group }
+        }
         along => {
             let changed = followed(along, &numbers(&group));
             replaced(group, |time| changed[&time])
@@ -290,20 +295,28 @@ pub(super) fn pair(node: &Pair, left: &[Group], right: &[Group]) -> Vec<Group> {
     node.pairs.iter().filter_map(joined).collect()
 }
 
+fn measured(measure: Measure, width_secs: f64, group: &Group) -> Option<f64> {
+    let values: Vec<f64> = there(&numbers(group)).into_iter().map(|(_, value)| value).collect();
+    let last = *values.last()?;
+    Some(match measure {
+        Measure::Mean => sum(values.iter().copied()) / values.len() as f64,
+        Measure::Sum => sum(values.into_iter()),
+        Measure::Min => values.into_iter().fold(f64::INFINITY, f64::min),
+        Measure::Max => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        Measure::Last => last,
+        Measure::Norm => sum(values.into_iter().map(|value| value * value)).sqrt(),
+        Measure::Area => sum(values.into_iter()) * width_secs,
+        // As many are at most it as are at least it, or one fewer.
+        Measure::Median => {
+            let at_most = |most: f64| values.iter().filter(|value| **value <= most).count();
+            let half = values.len().div_ceil(2);
+            values.iter().copied().filter(|value| at_most(*value) >= half).fold(f64::INFINITY, f64::min)
+        }
+    })
+}
+
 pub(super) fn rank(node: &Rank, groups: Vec<Group>) -> Vec<Group> {
-    let measure = |group: &Group| {
-        let values: Vec<f64> = there(&numbers(group)).into_iter().map(|(_, value)| value).collect();
-        let last = *values.last()?;
-        Some(match node.measure {
-            Measure::Mean => sum(values.iter().copied()) / values.len() as f64,
-            Measure::Sum => sum(values.into_iter()),
-            Measure::Min => values.into_iter().fold(f64::INFINITY, f64::min),
-            Measure::Max => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
-            Measure::Last => last,
-            Measure::Norm => sum(values.into_iter().map(|value| value * value)).sqrt(),
-            Measure::Area => sum(values.into_iter()) * node.width_secs,
-        })
-    };
+    let measure = |group: &Group| measured(node.measure, node.width_secs, group);
     let measures: Vec<Option<f64>> = groups.iter().map(measure).collect();
     let better = |a: usize, b: usize| -> bool {
         let (Some(x), Some(y)) = (measures[a], measures[b]) else { return false };
