@@ -1,6 +1,7 @@
 // The npm package beside a server: queries of Grafana's API answered by the replica as the server answers them, and
 // `fetch` for all four APIs, also when the server has gone.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import test from "node:test";
 import { Engine } from "isopoint";
 import { Server } from "./server.mjs";
@@ -79,6 +80,7 @@ test("fetch answers all four APIs in the page, and goes on when the server has g
   for (const [path, status, text] of there) assert.ok(status === 200 && text.length > 200, `${path}: ${status} ${text}`);
   assert.deepEqual(await answers(engine.fetch), there);
   server.child.kill("SIGKILL");
+  await once(server.child, "exit");
   await assert.rejects(fetch(server.url));
   assert.deepEqual(await answers(engine.fetch), there);
 });
