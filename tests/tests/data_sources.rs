@@ -223,6 +223,39 @@ fn a_hundred_mixed_queries_at_once_are_answered_as_one_after_the_other() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
+#[test]
+fn of_racing_creates_one_succeeds_and_what_was_told_survives_a_kill() {
+    let folder = data_folder();
+    let server = Serve::start_with(folder.path(), &[]).expect("it starts");
+    let start = Arc::new(Barrier::new(12));
+    let racers: Vec<_> = (0..12)
+        .map(|number: usize| {
+            let (start, mut client) = (Arc::clone(&start), server.client());
+            std::thread::spawn(move || {
+                // Six want one name, six one uid; all want to be the default.
+                let more = r#","isDefault":true"#;
+                let body = match number % 2 {
+                    0 => record("one name", "x", "", more),
+                    _ => record(&format!("name {number}"), "x", "", &format!(r#"{more},"uid":"one-uid""#)),
+                };
+                start.wait();
+                client.send(&Request::post("/api/datasources", &[], body)).expect("an answer").status
+            })
+        })
+        .collect();
+    let statuses: Vec<u16> = racers.into_iter().map(|racer| racer.join().expect("no panic")).collect();
+    let count = |status: u16| statuses.iter().filter(|found| **found == status).count();
+    assert_eq!((count(200), count(409)), (2, 10), "{statuses:?}");
+    server.kill();
+    let mut server = Serve::start_with(folder.path(), &[]).expect("it starts again");
+    let list = Value::parse(&get(&mut server, "/api/datasources").text()).expect("JSON");
+    let all = list.as_list().unwrap_or_default();
+    assert_eq!(all.len(), 2, "{list}");
+    let defaults = all.iter().filter(|one| member(one, &["isDefault"]).as_bool() == Some(true));
+    assert_eq!(defaults.count(), 1, "{list}");
+    assert_ne!(member(&all[0], &["id"]), member(&all[1], &["id"]));
+}
+
 /// What the resource `grafana_data_source` of Terraform's provider sends, in its order: create and read, the same again
 /// for a plan, update and read, delete, and the read that finds it gone.
 #[test]

@@ -14,7 +14,8 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -161,6 +162,53 @@ fn begin(server: &Serve, uid: &str, path: &str, framing: &str) -> TcpStream {
 fn answer(stream: TcpStream) -> (u16, String) {
     let (answer, _) = read_answer(&mut BufReader::new(stream), "POST").expect("an answer");
     (answer.status, answer.text())
+}
+
+#[test]
+fn the_proxy_passes_on_at_once_and_holds_back_who_is_too_fast() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &[]).expect("it starts");
+    // One line, and the next when somebody says so: the first does not wait for it.
+    let (go, gone) = mpsc::channel();
+    let gone = Arc::new(Mutex::new(gone));
+    let lines = listen(move |stream| {
+        tell(stream.try_clone().expect("a handle"), b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nline\n");
+        let _ = gone.lock().expect("nobody panics with it").recv_timeout(Duration::from_secs(20));
+        let _ = (&stream).write_all(b"last\n");
+    });
+    let uid = make(&mut server, &record("lines", "x", &format!("http://{lines}"), ""));
+    let mut stream = begin(&server, &uid, "a", "Content-Length: 0");
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"line\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("the first line comes while the second is not there");
+        seen.extend(byte);
+    }
+    go.send(()).expect("it waits");
+    let mut rest = [0; 5];
+    stream.read_exact(&mut rest).expect("the rest");
+    assert_eq!(&rest, b"last\n");
+
+    // Who has no reader is not read: neither side's bytes are piled up in the server.
+    let sent = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&sent);
+    let flood = listen(move |mut stream| {
+        let _ = stream.read(&mut [0; 65_536]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 67000000\r\n\r\n");
+        let block = vec![b'x'; 1 << 16];
+        while stream.write_all(&block).is_ok() {
+            counted.fetch_add(block.len() as u64, Ordering::Relaxed);
+        }
+    });
+    let uid = make(&mut server, &record("flood", "x", &format!("http://{flood}"), ""));
+    let before = most_memory(server.id());
+    let stream = begin(&server, &uid, "a", "Content-Length: 0");
+    std::thread::sleep(Duration::from_millis(1500));
+    let taken = sent.load(Ordering::Relaxed);
+    assert!(taken > 0 && taken < 40 << 20, "{taken} bytes went out with nobody to read them");
+    let more = most_memory(server.id()) - before;
+    assert!(more < 16 << 20, "{more} bytes more");
+    drop(stream);
 }
 
 /// A server that reads all it gets, as long as it gets something, and then has answered.
