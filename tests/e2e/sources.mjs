@@ -64,6 +64,8 @@ test(
       await byId(page, "source-query").fill(text);
       await byId(page, "source-run").click();
     };
+    const colour = await byId(page, "source-query").evaluate((area) => getComputedStyle(area).color);
+    check(!/, 0\)$/.test(colour), `what is typed can be seen: ${colour}`);
     const times = page.locator("form.query .toolbar input");
     await times.nth(0).fill(String(FROM * 1000));
     await times.nth(1).fill(String((FROM + 180) * 1000));
