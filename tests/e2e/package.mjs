@@ -142,11 +142,15 @@ test("the engine stands in for fetch", async ({ page }) => {
       await fetch("/query", { ...form, body: "q=CREATE DATABASE datadog" });
       await fetch("/write?db=datadog", { method: "POST", body: "load value=7 10000000000" });
       const datadog = await (await fetch("/api/v1/query?query=avg:load{*}&from=0&to=60", { headers: { "dd-api-key": "k", "dd-application-key": "k" } })).json();
+      const source = { name: "own", uid: "own", type: "influxdb", access: "proxy", url: "local://", jsonData: { dbName: "d" } };
+      await engine.exchange({ method: "POST", url: "/api/datasources", body: JSON.stringify(source) });
+      const queries = [{ refId: "A", datasource: { uid: "own" }, rawQuery: true, query: "SELECT usage FROM cpu WHERE $timeFilter" }];
+      const frames = await (await fetch("/api/ds/query", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ from: "0", to: "5000", queries }) })).json();
       const page = await fetch("/index.html");
       engine.close();
-      return [write.status, query.results[0].series[0].values, points.series[0].points, datadog.series?.[0]?.pointlist?.[0]?.[1], page.status, (await page.text()).includes("<title>package")];
+      return [write.status, query.results[0].series[0].values, points.series[0].points, datadog.series?.[0]?.pointlist?.[0]?.[1], frames.results?.A?.frames?.[0]?.data.values, page.status, (await page.text()).includes("<title>package")];
     });
-    equal(said, [204, [[0, 2]], [[1, 1], [2, 3]], 7, 200, true], "answers");
+    equal(said, [204, [[0, 2]], [[1, 1], [2, 3]], 7, [[1000, 2000], [1, 3]], 200, true], "answers");
   } finally {
     files.close();
   }

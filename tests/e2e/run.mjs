@@ -8,6 +8,7 @@ import "./editors.mjs";
 import "./graph.mjs";
 import "./package.mjs";
 import "./snapshot.mjs";
+import "./sources.mjs";
 import "./storage.mjs";
 
 const server = await Server.start();

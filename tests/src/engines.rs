@@ -3,12 +3,14 @@
 mod core;
 mod http;
 mod influxd;
+mod prometheus;
 mod wasm;
 
 pub use self::core::{Core, NOW};
 pub(crate) use http::first_column;
 pub use http::{Http, Serve, data_folder, program};
 pub use influxd::{Influxd, influxd_program};
+pub use prometheus::{Prometheus, prometheus_program};
 pub use wasm::Wasm;
 
 use crate::answer::Answer;

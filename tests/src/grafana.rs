@@ -4,6 +4,7 @@
 //! `matching` has the matchers, `template` the `{{names}}`, `upstream` the other server.
 
 mod matching;
+pub mod sources;
 mod template;
 mod upstream;
 

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod answers;
+pub mod authority;
 pub mod case;
 pub mod compare;
 pub mod datagen;

@@ -2,10 +2,10 @@
 //! silent about secrets.
 
 use isopoint_tests::answer::Answer;
+use isopoint_tests::authority::Authority;
 use isopoint_tests::case::{Profile, Request};
 use isopoint_tests::engines::{Engine as _, Serve, data_folder, program};
 use isopoint_tests::http::read_answer;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -45,31 +45,6 @@ fn an_address_that_others_reach_needs_credentials_and_tls() {
     let _ = child.kill();
     let _ = child.wait();
     assert!(line.starts_with("listening on http://0.0.0.0:"), "{line}");
-}
-
-/// An authority, and a certificate of its for 127.0.0.1, as PEM files.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self { issuer: CertifiedIssuer::self_signed(params, key).expect("a certificate") }
-    }
-
-    fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
-    fn issue(&self, name: &str) -> (String, String) {
-        let params = CertificateParams::new(vec![name.to_owned(), "127.0.0.1".to_owned()]).expect("names");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
-    }
 }
 
 fn text(path: &Path) -> &str {

@@ -1,17 +1,18 @@
 //! The Grafana cases over a socket, with the server that their data sources point at, and those without one in process;
-//! published clients; data sources that are slow, huge, broken and hostile; secrets at rest.
+//! roles and tokens; secrets at rest; queries in other languages.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use isopoint_tests::answer::Answer;
-use isopoint_tests::case::{Profile, Request};
-use isopoint_tests::engines::{Core, Engine as _, Serve, data_folder, program, required};
+use isopoint_tests::case::{FORM, Profile, Request};
+use isopoint_tests::engines::{Core, Engine as _, Serve, data_folder, program};
+use isopoint_tests::grafana::sources::{make, post};
 use isopoint_tests::grafana::{Upstream, World, cases, id, run, runs_in};
 use isopoint_tests::json::Value;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PROVISIONED: &str =
     "datasources:\n- name: provisioned\n  type: graphite\n  uid: fixed\n  url: http://127.0.0.1:1\n";
@@ -79,19 +80,6 @@ fn in_process() {
 
 const SECRET: &str = "influxpass";
 
-fn post(server: &mut Serve, path: &str, body: &str) -> Answer {
-    let request = Request::post(path, &[], body).with("Content-Type", "application/json");
-    server.answer(&request, None).unwrap()
-}
-
-/// Makes a data source; gives its uid.
-fn make(server: &mut Serve, body: &str) -> String {
-    let answer = post(server, "/api/datasources", body);
-    let document = Value::parse(&answer.text()).unwrap();
-    let uid = document.get("datasource").and_then(|made| made.get("uid")?.as_text());
-    uid.unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
-}
-
 fn holds(folder: &Path, secret: &str) -> bool {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
         let within = |bytes: Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -132,94 +120,6 @@ fn secrets_lie_encrypted_and_survive_another_key() {
     assert!(answer.text().contains("secretUnreadable") && !answer.text().contains(SECRET));
 }
 
-/// A server that does with each connection as told.
-fn hostile(act: fn(TcpStream)) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || act(stream));
-        }
-    });
-    base
-}
-
-fn tell(mut stream: TcpStream, answer: &[u8]) {
-    let _ = stream.read(&mut [0; 65_536]);
-    let _ = stream.write_all(answer);
-}
-
-#[test]
-fn bad_data_sources_are_errors_of_their_queries() {
-    let folder = data_folder();
-    let mut server = Serve::start_with(folder.path(), &[]).unwrap();
-    let cases: [(&str, fn(TcpStream), &str); 5] = [
-        (
-            "slow",
-            |stream| {
-                std::thread::sleep(Duration::from_secs(9));
-                drop(stream);
-            },
-            "timeout while waiting for the response headers",
-        ),
-        (
-            "huge",
-            |mut stream| {
-                let _ = stream.read(&mut [0; 65_536]);
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-                let block = [b"100000\r\n".as_slice(), &[b'x'; 1 << 20], b"\r\n"].concat();
-                while stream.write_all(&block).is_ok() {}
-            },
-            "the answer is larger than",
-        ),
-        ("cut", |stream| tell(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), "the response broke off"),
-        ("garbage", |stream| tell(stream, b"\0\xff\r\n\r\n"), "invalid HTTP"),
-        (
-            "redirect",
-            |stream| tell(stream, b"HTTP/1.1 302 F\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"),
-            "link-local",
-        ),
-    ];
-    for (name, act, said) in cases {
-        let body = format!(
-            "{{\"name\":\"{name}\",\"type\":\"prometheus\",\"access\":\"proxy\",\"url\":\"{}\",\"jsonData\":{{\"timeout\":{}}}}}",
-            hostile(act),
-            if name == "slow" { 1 } else { 20 }
-        );
-        let uid = make(&mut server, &body);
-        let query =
-            format!("{{\"from\":\"0\",\"to\":\"1\",\"queries\":[{{\"datasource\":\"{uid}\",\"expr\":\"up\"}}]}}");
-        let began = Instant::now();
-        let answer = post(&mut server, "/api/ds/query", &query);
-        assert!(answer.status == 400 && answer.text().contains(said), "{name}: {}", answer.text());
-        assert!(name != "slow" || began.elapsed().as_secs() < 8, "{name}");
-        let health = server.answer(&Request::get(&format!("/api/datasources/uid/{uid}/health"), &[]), None).unwrap();
-        assert!(health.status == 400 && health.text().contains(said), "{name}: {}", health.text());
-    }
-}
-
-#[test]
-fn published_clients_work() {
-    let folder = data_folder();
-    let server = Serve::start_with(folder.path(), &["--auth", "--admin-password", "admin"]).unwrap();
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let ask = |program: &str, script: &str| {
-        let base = format!("http://{}", server.address());
-        let done = Command::new(program).arg(scripts.join(script)).args([&base, "admin", "admin"]).output().unwrap();
-        assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
-    };
-    let there = |program: &str, arguments: &[&str]| {
-        Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
-    };
-    if required("grafana-client", there("python3", &["-c", "import grafana_client"])) {
-        ask("python3", "grafana_calls.py");
-    }
-    // The package is beside the scripts, or beside the file that the variable names.
-    if required("@grafana/data", std::env::var_os("GRAFANA_DATA_FROM").is_some()) {
-        ask("node", "grafana_data.mjs");
-    }
-}
-
 #[test]
 fn a_query_may_be_in_datadogs_language() {
     let folder = data_folder();
@@ -243,4 +143,139 @@ fn a_query_may_be_in_datadogs_language() {
     }
     let answer = ask("max:cpu.usage{");
     assert!(answer.status == 400 && answer.text().contains("Error parsing query"), "{}", answer.text());
+}
+
+#[test]
+fn a_query_may_be_a_graph_of_facettes() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &[]).unwrap();
+    assert_eq!(server.answer(&Request::statement("CREATE DATABASE d"), None).unwrap().status, 200);
+    let point = |host: &str, value: i64, at: i64| format!("cpu,host={host} usage={value} {}\n", at * 1_000_000_000);
+    let at = |second: i64| 1_700_000_000 + second;
+    let lines = [point("a", 1, at(0)), point("a", 3, at(30)), point("b", 5, at(0)), point("b", 9, at(60))].concat();
+    assert_eq!(server.answer(&Request::post("/write", &[("db", "d")], lines), None).unwrap().status, 204);
+    let source = r#"{"name":"own","type":"influxdb","access":"proxy","url":"local://","jsonData":{"dbName":"d"}}"#;
+    let uid = make(&mut server, source);
+    let graph = r#"{"name":"g","groups":[{"name":"","operator":0,"consolidate":1,"series":[
+        {"name":"first","source":"a","metric":"cpu.usage"},{"name":"other","source":"b","metric":"cpu.usage"}]}]}"#;
+    let ask = |server: &mut Serve, query: &str| {
+        let one = format!(
+            r#"{{"refId":"A","datasource":{{"uid":"{uid}"}},"queryType":"facette","maxDataPoints":2,"query":{query}}}"#
+        );
+        post(server, "/api/ds/query", &format!(r#"{{"from":"1700000000000","to":"1700000060000","queries":[{one}]}}"#))
+    };
+    // Raw: the window is the request's, its end not in it; the origin is the data source's database.
+    let answer = ask(&mut server, &format!(r#"{{"graph":{graph}}}"#));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for part in [r#""name":"first""#, r#"[[1700000000000,1700000030000],[1,3]]"#, r#"[[1700000000000],[5]]"#] {
+        assert!(answer.text().contains(part), "{part}: {}", answer.text());
+    }
+    // Normalised: the buckets are as many as the data points that are wanted, as Facette itself has them.
+    let answer = ask(&mut server, &format!(r#"{{"graph":{graph},"normalize":true}}"#));
+    let own = format!(
+        r#"{{"graph":{},"normalize":true,"sample":2,"start_time":"2023-11-14T22:13:20Z","end_time":"2023-11-14T22:14:20Z"}}"#,
+        graph.replace("\"source\"", "\"origin\":\"d\",\"source\"")
+    );
+    let points = post(&mut server, "/api/v1/series/points", &own).text();
+    assert!(points.contains("[[1700000000,1],[1700000030,3]]"), "{points}");
+    assert!(answer.text().contains("[[1700000000000,1700000030000],[1,3]]"), "{}", answer.text());
+    assert!(answer.text().contains("[[1700000000000,1700000030000],[5,null]]"), "{}", answer.text());
+    // As a text, by the name of a stored graph, and with a range of its own.
+    let stored = post(
+        &mut server,
+        "/api/v1/library/graphs",
+        &graph.replace("\"name\":\"g\"", "\"name\":\"g\",\"alias\":\"kept\""),
+    );
+    assert_eq!(stored.status, 201, "{}", stored.text());
+    let answer = ask(
+        &mut server,
+        r#""{\"id\":\"kept\",\"start_time\":\"2023-11-14T22:14:20Z\",\"end_time\":\"2023-11-14T22:15:20Z\"}""#,
+    );
+    assert!(answer.status == 200 && answer.text().contains("[[1700000060000],[9]]"), "{}", answer.text());
+    for (query, said) in [(r#"{"id":"none"}"#, "item not found"), ("7", "invalid request parameter")] {
+        let answer = ask(&mut server, query);
+        assert!(answer.status == 400 && answer.text().contains(said), "{}", answer.text());
+    }
+}
+
+#[test]
+fn roles_follow_from_rights_and_access_tokens_are_api_keys() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &["--auth", "--admin-password", "admin"]).unwrap();
+    let basic = |user: &str, password: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    let admin = basic("admin", "admin");
+    let mut ask = |authorization: &str, request: Request| {
+        let media = if request.path == "/query" { FORM } else { "application/json" };
+        let request = request.with("Content-Type", media);
+        server.answer(&request.with("Authorization", authorization), None).unwrap()
+    };
+    for statement in [
+        "CREATE DATABASE d",
+        "CREATE USER viewer WITH PASSWORD 'p'",
+        "CREATE USER writer WITH PASSWORD 'p'",
+        "GRANT READ ON d TO viewer",
+        "GRANT WRITE ON d TO writer",
+    ] {
+        let request = Request { headers: Vec::new(), ..Request::statement(statement) };
+        assert_eq!(ask(&admin, request).status, 200, "{statement}");
+    }
+    let dashboard = r#"{"dashboard":{"title":"t","panels":[]},"overwrite":true}"#;
+    let source = r#"{"type":"testdata","access":"proxy"}"#;
+    for (user, role, dashboards, sources) in [
+        (basic("viewer", "p"), "Viewer", 403, 403),
+        (basic("writer", "p"), "Editor", 200, 403),
+        (admin.clone(), "Admin", 200, 200),
+    ] {
+        let orgs = ask(&user, Request::get("/api/user/orgs", &[])).text();
+        assert!(orgs.contains(&format!("\"role\":\"{role}\"")), "{orgs}");
+        let saved = ask(&user, Request::post("/api/dashboards/db", &[], dashboard));
+        assert_eq!(saved.status, dashboards, "{role}: {}", saved.text());
+        assert_eq!(ask(&user, Request::post("/api/datasources", &[], source)).status, sources, "{role}");
+        assert_eq!(ask(&user, Request::get("/api/datasources", &[])).status, 200, "{role}");
+    }
+    let token = |body: &str, ask: &mut dyn FnMut(&str, Request) -> Answer| {
+        let made = Value::parse(&ask(&admin, Request::post("/isopoint/tokens", &[], body)).text()).unwrap();
+        ["id", "token"].map(|name| made.get(name).and_then(Value::as_text).unwrap().to_owned())
+    };
+    let [id, text] = token(r#"{"name":"k","read":["d"]}"#, &mut ask);
+    let [_, short] = token(r#"{"name":"s","read":["d"],"expires_secs":1}"#, &mut ask);
+    let list = || Request::get("/api/datasources", &[]);
+    for header in [format!("Bearer {text}"), basic("api_key", &text)] {
+        assert_eq!(ask(&header, list()).status, 200, "{header}");
+        let denied = ask(&header, Request::post("/api/datasources", &[], source));
+        assert!(denied.status == 403 && denied.text().contains("datasources:create"), "{}", denied.text());
+    }
+    std::thread::sleep(Duration::from_millis(1100));
+    let expired = ask(&format!("Bearer {short}"), list());
+    assert!(expired.status == 401 && expired.text().contains("Expired API key"), "{}", expired.text());
+    let revoke = Request { method: "DELETE".into(), ..Request::get(&format!("/isopoint/tokens/{id}"), &[]) };
+    assert_eq!(ask(&admin, revoke).status / 100, 2);
+    let revoked = ask(&format!("Bearer {text}"), list());
+    assert!(revoked.status == 401 && revoked.text().contains("Invalid API key"), "{}", revoked.text());
+}
+
+#[test]
+fn queries_health_and_the_proxy_find_a_data_source_by_its_former_uid() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &[]).unwrap();
+    let upstream = Upstream::start();
+    let record = |uid: &str| {
+        format!(r#"{{"name":"p","type":"prometheus","access":"proxy","url":"{}/prom","uid":"{uid}"}}"#, upstream.base)
+    };
+    make(&mut server, &record("old"));
+    let change = Request { method: "PUT".into(), ..Request::post("/api/datasources/uid/old", &[], record("new")) };
+    assert_eq!(server.answer(&change, None).unwrap().status, 200);
+    let query = r#"{"from":"0","to":"60000","queries":[{"refId":"A","datasource":{"uid":"old"},"expr":"up"}]}"#;
+    let request = Request::post("/api/ds/query", &[], query).with("X-Datasource-Uid", "old");
+    let answer = server.answer(&request, None).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for (path, status) in [
+        ("/api/datasources/uid/old/health", 200),
+        ("/api/datasources/uid/old/resources/api/v1/labels", 200),
+        ("/api/datasources/proxy/uid/old/api/v1/labels", 200),
+        ("/api/datasources/uid/old", 404),
+        ("/api/datasources/uid/new", 200),
+    ] {
+        assert_eq!(server.answer(&Request::get(path, &[]), None).unwrap().status, status, "{path}");
+    }
 }

@@ -71,11 +71,12 @@ export class SourcesPage {
     return said;
   }
 
-  private async attempt(work: () => Promise<string>): Promise<void> {
+  /** What comes of some work is said, or why nothing does; `about` stands before that. */
+  private async attempt(work: () => Promise<string>, about = ""): Promise<void> {
     try {
       setText(this.said, await work());
     } catch (error) {
-      setText(this.said, error instanceof Error ? error.message : String(error));
+      setText(this.said, `${about}${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -103,7 +104,7 @@ export class SourcesPage {
     return this.attempt(async () => {
       const { message } = await this.call<{ message: string }>("GET", `datasources/uid/${uid}/health`);
       return `${name}: ${message}`;
-    });
+    }, `${name}: `);
   }
 
   private remove({ uid, name }: DataSource): Promise<void> {

@@ -15,7 +15,9 @@ pub(crate) const STEPS: &[Step] = &[
     ("npm", npm_packages),
     ("chromium", chromium),
     ("influxd", influxd),
+    ("prometheus", prometheus),
     ("clients", clients),
+    ("grafana-data", grafana_data),
 ];
 
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -99,6 +101,18 @@ pub(crate) fn influxd(repo: &Repo) -> Outcome {
     unpack(repo, "influxdb").map_err(|why| format!("{by_hand}: {why}"))
 }
 
+/// Prometheus, to have one as a data source. Unpacked like InfluxDB, since installing it would start it.
+pub(crate) fn prometheus(repo: &Repo) -> Outcome {
+    if succeeds(repo.command("prometheus").arg("--version")) {
+        return Ok(Tally::ONE);
+    }
+    let by_hand = "the test with a real Prometheus needs `prometheus` on PATH (Debian package prometheus)";
+    if !succeeds(repo.command("apt-get").arg("--version")) {
+        return Err(by_hand.to_owned());
+    }
+    unpack(repo, "prometheus").map_err(|why| format!("{by_hand}: {why}"))
+}
+
 /// A Debian package into our tools, without installing it.
 fn unpack(repo: &Repo, package: &str) -> Outcome {
     say(&format!("unpacking the Debian package {package} into {}", repo.tools.display()));
@@ -137,7 +151,7 @@ pub(crate) fn peers(repo: &Repo) -> Outcome<PathBuf> {
     Ok(python)
 }
 
-/// The Python client of InfluxDB, in an environment of its own. Gives nothing when Python 3 has no `venv`.
+/// The Python clients, in an environment of its own. Gives nothing when Python 3 has no `venv`.
 pub(crate) fn clients(repo: &Repo) -> Outcome {
     let folder = repo.tools.join("clients");
     let list = repo.root.join("tests/clients/requirements.txt");
@@ -151,6 +165,28 @@ pub(crate) fn clients(repo: &Repo) -> Outcome {
         .map_err(|why| format!("the tests with Python clients need Python 3 with venv: {why}"))?;
     let python = folder.join("bin/python");
     run(repo.command(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&list))?;
+    fs::write(&installed, wanted).map_err(|why| format!("{}: {why}", installed.display()))?;
+    Ok(Tally::ONE)
+}
+
+/// The package that Grafana's pages read data frames with, outside of `node_modules`: it brings a hundred others. The
+/// scripts of none of them are run.
+pub(crate) fn grafana_data(repo: &Repo) -> Outcome {
+    let (from, folder) = (repo.root.join("tests/clients/grafana-data"), repo.tools.join("grafana-data"));
+    let read = |path: PathBuf| fs::read(&path).map_err(|why| format!("{}: {why}", path.display()));
+    let wanted = read(from.join("package-lock.json"))?;
+    let installed = folder.join("node_modules/.installed-package-lock.json");
+    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(Tally::ONE);
+    }
+    node(repo)?;
+    say(&format!("installing @grafana/data into {}", folder.display()));
+    fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    for (name, content) in [("package.json", &read(from.join("package.json"))?), ("package-lock.json", &wanted)] {
+        fs::write(folder.join(name), content).map_err(|why| format!("{}: {why}", folder.display()))?;
+    }
+    let flags = ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+    run(repo.command("npm").args(flags).current_dir(&folder))?;
     fs::write(&installed, wanted).map_err(|why| format!("{}: {why}", installed.display()))?;
     Ok(Tally::ONE)
 }

@@ -64,7 +64,9 @@ fn summary(report: &[(&str, Outcome, Duration)], elapsed: Duration) -> (String, 
 /// Every test of the crates, the corpus on every host among them. What cannot be installed here is left out, aloud.
 fn cargo_test(repo: &Repo) -> Outcome {
     let mut required = vec!["wasm"];
-    for (name, install) in [("chromium", setup::chromium as fn(&Repo) -> Outcome), ("influxd", setup::influxd)] {
+    let installs: [(&str, fn(&Repo) -> Outcome); 3] =
+        [("chromium", setup::chromium), ("influxd", setup::influxd), ("prometheus", setup::prometheus)];
+    for (name, install) in installs {
         match install(repo) {
             Ok(_) => required.push(name),
             Err(why) => say(&format!("tests that need {name} are skipped: {why}")),
@@ -93,16 +95,21 @@ fn browser_test(repo: &Repo) -> Outcome {
     run_tests(repo.command("node").arg("tests/e2e/run.mjs"))
 }
 
-/// Clients of InfluxDB against the server that `cargo-test` built. One that cannot be installed is left out, aloud.
+/// Published clients against the server that `cargo-test` built. One that cannot be installed is left out, aloud.
 fn client_test(repo: &Repo) -> Outcome {
     let python = repo.tools.join("clients/bin/python");
     if let Err(why) = setup::clients(repo) {
         say(&format!("tests with Python clients are skipped: {why}"));
     }
+    if let Err(why) = setup::grafana_data(repo) {
+        say(&format!("the test with @grafana/data is skipped: {why}"));
+    }
+    let frames = repo.tools.join("grafana-data/package.json");
     let tests = test_files(&repo.root.join("tests/clients"))?;
     let mut command = repo.command("node");
     command.args(["--test", "--test-reporter=tap"]).args(tests).env("ISOPOINT_CLIENTS_PYTHON", python);
     command.env("ISOPOINT_CLIENTS_DATADOG", rust_client(repo, "datadog")?);
+    command.env("ISOPOINT_GRAFANA_DATA", frames);
     run_tests(&mut command)
 }
 

@@ -71,6 +71,9 @@ pub enum ErrandError {
     Tls(String),
     #[error("the answer is larger than {allowed} bytes")]
     TooLarge { allowed: u64 },
+    /// What the caller sends through.
+    #[error("the request body is larger than {allowed} bytes")]
+    BodyTooLarge { allowed: u64 },
 }
 
 // Headers and keys are secrets: neither is printed.

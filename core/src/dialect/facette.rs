@@ -20,8 +20,10 @@ mod compile;
 mod encode;
 mod error;
 mod expand;
+mod gather;
 mod graph;
 mod info;
+mod inquiry;
 mod library;
 mod link;
 mod mapping;
@@ -36,6 +38,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use inquiry::ask;
 pub use mapping::Mapping;
 
 use super::exchange::{Exchange, Reply};

@@ -45,12 +45,18 @@ mod work;
 mod tests;
 
 use super::errand::ErrandError;
-use super::route::{Privilege, Route, Surface};
+use super::exchange::Exchange;
+use super::route::{Call, Privilege, Refusal, Route, Surface};
 use super::sealer::Sealer;
 use crate::catalog::DocumentChanges;
 use crate::store::Snapshot;
 use outcome::Fault;
 pub use provision::{Provisioned, provision};
+
+/// A path below `/api` that is of no API, in Grafana's words: the others' stand further below.
+fn rest(call: Call) -> Box<dyn Exchange> {
+    error::refuse(&call, Refusal::UnknownPath)
+}
 
 /// A failed call in the words of a query's result.
 fn errand_fault(error: &ErrandError) -> Fault {
@@ -59,6 +65,7 @@ fn errand_fault(error: &ErrandError) -> Fault {
         ErrandError::Forbidden(_) => 403,
         ErrandError::Tls(_) => 400,
         ErrandError::Unsupported => 501,
+        ErrandError::BodyTooLarge { .. } => 413,
         ErrandError::Unreachable(_) | ErrandError::TooLarge { .. } => 502,
     };
     Fault::downstream(status, error.to_string())
@@ -76,7 +83,7 @@ const fn route(
     name: &'static str,
     path: &'static str,
     methods: &'static [&'static str],
-    open: fn(super::route::Call) -> Box<dyn super::exchange::Exchange>,
+    open: fn(Call) -> Box<dyn Exchange>,
 ) -> Route {
     Route { name, path, methods, privilege: Privilege::ByContent, open }
 }
@@ -129,5 +136,6 @@ pub static SURFACE: Surface = Surface {
         route("datasource-update", "/api/datasources/{id}", &["PUT"], crud::update_by_id),
         route("datasource-patch", "/api/datasources/{id}", &["PATCH"], crud::patch_by_id),
         route("datasource-delete", "/api/datasources/{id}", &["DELETE"], crud::delete_by_id),
+        Route { privilege: Privilege::Open, ..route("api-rest", "/api/{*rest}", ANY, rest) },
     ],
 };

@@ -109,5 +109,13 @@ pub static SURFACE: Surface = Surface {
             privilege: Privilege::Open,
             open: head::flux,
         },
+        // Grafana has the rest of `/api`.
+        Route {
+            name: "v2-rest",
+            path: "/api/v2/{*rest}",
+            methods: &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
+            privilege: Privilege::Open,
+            open: head::unknown,
+        },
     ],
 };

@@ -1,9 +1,9 @@
 //! Query languages by name, for whoever passes a text on without knowing the dialect that it is of.
 
-use super::{datadog, influx};
+use super::exchange::ApiConfig;
+use super::{datadog, facette, influx};
 use crate::auth::Principal;
 use crate::exec::Budget;
-use crate::limits::Limits;
 use crate::model::Frame;
 use crate::store::{ByteRange, Snapshot};
 use crate::time::Timestamp;
@@ -18,8 +18,10 @@ pub struct Question<'a> {
     pub from_millis: i64,
     pub to_millis: i64,
     pub snapshot: Snapshot,
+    /// About how many points of a series are wanted: for languages that thin them out and do not say how far.
+    pub points: u64,
     pub now: Timestamp,
-    pub limits: &'a Limits,
+    pub config: &'a ApiConfig,
     /// Whose rights the query has.
     pub principal: &'a Principal,
 }
@@ -45,7 +47,7 @@ pub enum InquiryTurn {
 /// How a language begins to answer; the error is its own words.
 pub type Ask = fn(&Question<'_>) -> Result<Box<dyn Inquiry>, String>;
 
-const LANGUAGES: &[(&str, Ask)] = &[("influxql", influx::ask), ("datadog", datadog::ask)];
+const LANGUAGES: &[(&str, Ask)] = &[("influxql", influx::ask), ("datadog", datadog::ask), ("facette", facette::ask)];
 
 /// `None`: no such language.
 pub fn find(name: &str) -> Option<Ask> {

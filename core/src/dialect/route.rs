@@ -129,18 +129,23 @@ pub struct Call {
 impl Call {
     /// The store as far as the caller may read it: other databases are not there.
     pub fn readable(&self) -> Snapshot {
-        if self.principal.is_admin() {
-            return self.snapshot.clone();
-        }
-        let mut databases = Vec::clone(&self.snapshot.databases);
-        databases.retain(|database| self.principal.may(Rights::READ, database.id));
-        Snapshot { databases: Arc::new(databases), ..self.snapshot.clone() }
+        readable(&self.snapshot, &self.principal)
     }
 
     /// Everybody who may log in.
     pub fn users(&self) -> Users {
         Users::of(&self.snapshot.documents)
     }
+}
+
+/// The store as far as somebody may read it.
+pub fn readable(snapshot: &Snapshot, principal: &Principal) -> Snapshot {
+    if principal.is_admin() {
+        return snapshot.clone();
+    }
+    let mut databases = Vec::clone(&snapshot.databases);
+    databases.retain(|database| principal.may(Rights::READ, database.id));
+    Snapshot { databases: Arc::new(databases), ..snapshot.clone() }
 }
 
 /// Who the credentials belong to; see [`auth::login`].
@@ -315,6 +320,21 @@ fn exactness(pattern: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_below_api_is_grafanas() {
+        for (path, api) in [
+            ("/api/nothing/here", "grafana"),
+            ("/api/datasources/uid/a/nothing", "grafana"),
+            ("/api/v1/nothing", "facette"),
+            ("/api/v2/nothing", "influx"),
+            ("/api/v2/write", "influx"),
+            ("/api/v2/series", "datadog"),
+        ] {
+            assert_eq!(find(path).map(|(surface, _)| surface.name), Some(api), "{path}");
+        }
+        assert!(find("/nothing").is_none());
+    }
 
     #[test]
     fn a_pattern_names_segments() {

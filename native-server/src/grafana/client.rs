@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::{Request, Response, Uri};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -60,6 +60,7 @@ tokio::task_local! {
 }
 
 const CONNECTING: &str = "while connecting";
+const SENDING: &str = "while sending the request";
 const WAITING: &str = "while waiting for the response headers";
 const READING: &str = "while reading the response";
 
@@ -106,7 +107,7 @@ impl Caller {
         for _ in 0..=REDIRECTS {
             let body = Full::new(call.body.clone()).map_err(|never| match never {}).boxed();
             let left = limit.saturating_sub(began.elapsed());
-            let response = self.begin(&call, body, left).await?;
+            let response = self.begin(&call, body, left, None).await?;
             if call.follow
                 && let Some(next) = redirect(&call, &response)
             {
@@ -127,12 +128,14 @@ impl Caller {
         Err(ErrandError::Unreachable(format!("more than {REDIRECTS} redirects")))
     }
 
-    /// Sends a call; its answer's body is still to come. `limit` is for the head.
+    /// Sends a call; its answer's body is still to come. `limit` is for the head, and with `upload` for each wait on
+    /// the way there: it begins anew with everything that is sent.
     pub(crate) async fn begin(
         &self,
         call: &HttpCall,
         body: OutBody,
         limit: Duration,
+        upload: Option<&Upload>,
     ) -> Result<Response<Incoming>, ErrandError> {
         let uri: Uri =
             call.url.parse().map_err(|_| ErrandError::Unreachable("the address does not parse".to_owned()))?;
@@ -145,14 +148,30 @@ impl Caller {
         let request =
             request.body(body).map_err(|_| ErrandError::Unreachable("the request cannot be sent".to_owned()))?;
         let sent = PHASE.scope(Cell::new(WAITING), async {
-            let sent = tokio::time::timeout(limit, connections.request(request)).await;
-            (sent, PHASE.with(Cell::get))
+            let mut answer = std::pin::pin!(connections.request(request));
+            let mut since = Instant::now();
+            loop {
+                let deadline = tokio::time::Instant::from_std(since + limit);
+                if let Ok(answer) = tokio::time::timeout_at(deadline, &mut answer).await {
+                    return answer.map_err(|error| failure(&error));
+                }
+                match upload.and_then(Upload::last) {
+                    Some(last) if last > since => since = last,
+                    _ => break,
+                }
+            }
+            let connecting = PHASE.with(Cell::get) == CONNECTING;
+            let sending = upload.is_some_and(|upload| !upload.is_done());
+            let phase = if connecting {
+                CONNECTING
+            } else if sending {
+                SENDING
+            } else {
+                WAITING
+            };
+            Err(ErrandError::Timeout { phase, millis: call.timeout_millis })
         });
-        match sent.await {
-            (Err(_), phase) => Err(ErrandError::Timeout { phase, millis: call.timeout_millis }),
-            (Ok(Ok(response)), _) => Ok(response),
-            (Ok(Err(error)), _) => Err(failure(&error)),
-        }
+        sent.await
     }
 
     /// Refuses an address by what it says; names are looked at again when they are resolved.
@@ -207,6 +226,81 @@ impl Caller {
         }
         kept.push((tls.clone(), connections.clone()));
         Ok(connections)
+    }
+}
+
+/// How far the body of a call has been sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Upload(Arc<Mutex<Sent>>);
+
+#[derive(Debug, Default)]
+struct Sent {
+    /// When the connection took the last part.
+    last: Option<Instant>,
+    done: bool,
+}
+
+impl Upload {
+    fn last(&self) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).done
+    }
+}
+
+/// A body of at most so many bytes whose way is watched.
+pub(crate) struct Watched<B> {
+    body: B,
+    left: u64,
+    allowed: u64,
+    upload: Upload,
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> Watched<B> {
+    pub(crate) fn new(body: B, allowed: u64) -> (Self, Upload) {
+        let upload = Upload::default();
+        upload.0.lock().unwrap_or_else(PoisonError::into_inner).done = body.is_end_stream();
+        (Self { body, left: allowed, allowed, upload: upload.clone() }, upload)
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Watched<B>
+where
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) => None,
+            Poll::Ready(Some(Err(error))) => Some(Err(io::Error::other(error))),
+            Poll::Ready(Some(Ok(frame))) => {
+                let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+                Some(match self.left.checked_sub(len) {
+                    Some(left) => {
+                        self.left = left;
+                        Ok(frame)
+                    }
+                    None => Err(io::Error::other(ErrandError::BodyTooLarge { allowed: self.allowed })),
+                })
+            }
+        };
+        let mut sent = self.upload.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *sent = Sent { last: Some(Instant::now()), done: frame.is_none() || self.body.is_end_stream() };
+        drop(sent);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -441,6 +535,17 @@ mod tests {
         for text in ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "fd00::1", "8.8.8.8"] {
             assert!(!is_link_local(text.parse().unwrap()), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_breaks_and_says_so() {
+        let (body, upload) = Watched::new(Full::new(Bytes::from_static(b"1234")), 3);
+        assert!(!upload.is_done() && upload.last().is_none());
+        let error = body.collect().await.unwrap_err();
+        assert!(error.to_string().contains("larger than 3 bytes") && upload.last().is_some(), "{error}");
+        let (body, upload) = Watched::new(Full::new(Bytes::from_static(b"123")), 3);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "123");
+        assert!(upload.is_done());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The data source proxy with bodies that stream both ways: what one side does not take, the other is not asked for.
 
-use super::client::headers;
+use super::client::{Watched, headers};
 use crate::http::{Body, Service, full, set_headers};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::{Response, StatusCode};
+use isopoint_core::dialect::errand::ErrandError;
 use isopoint_core::dialect::exchange::Exchange;
 use isopoint_core::dialect::grafana::proxy;
 use std::error::Error;
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Bytes that a request may send through.
-const MAX_REQUEST: usize = 64 << 20;
+const MAX_REQUEST: u64 = 64 << 20;
 
 /// Answers a request for the proxy.
 pub(crate) async fn answer(
@@ -33,8 +34,13 @@ pub(crate) async fn answer(
         Ok(Err(refusal)) => return service.run(refusal, &parts.headers).await,
         Err(_) => return service.run(gave_up(), &parts.headers).await,
     };
-    let out = Limited::new(body, MAX_REQUEST).map_err(broken).boxed();
-    match service.caller.begin(&call, out, Duration::from_millis(call.timeout_millis)).await {
+    if body.size_hint().lower() > MAX_REQUEST {
+        let refusal = proxy::failed(&ErrandError::BodyTooLarge { allowed: MAX_REQUEST });
+        return service.run(refusal, &parts.headers).await;
+    }
+    let (out, upload) = Watched::new(body, MAX_REQUEST);
+    let limit = Duration::from_millis(call.timeout_millis);
+    match service.caller.begin(&call, out.boxed(), limit, Some(&upload)).await {
         Err(error) => service.run(proxy::failed(&error), &parts.headers).await,
         Ok(response) => {
             let (head, body) = response.into_parts();
@@ -60,7 +66,5 @@ fn broken(error: Box<dyn Error + Send + Sync>) -> io::Error {
 }
 
 fn gave_up() -> Box<dyn Exchange> {
-    proxy::failed(&isopoint_core::dialect::errand::ErrandError::Unreachable(
-        "the request could not be prepared".to_owned(),
-    ))
+    proxy::failed(&ErrandError::Unreachable("the request could not be prepared".to_owned()))
 }

@@ -5,6 +5,7 @@ import { type DatadogAnswer, type DatadogSeries, type FramesAnswer, type Grafana
 import { CANCELLABLE, type Call, type Method, type Reply, type Watch } from "./messages.js";
 import { QueryResult } from "./result.js";
 import { readSnapshot } from "./snapshot.js";
+import { localSource, uidsOf } from "./sources.js";
 import type {
   ApiRequest,
   ApiResponse,
@@ -79,6 +80,12 @@ export abstract class EngineBase {
   /** There is one. */
   private replica = false;
 
+  /** The server's address; `null` without one. */
+  private server: string | null = null;
+
+  /** The server's own data sources that were asked for, by uid: their databases; `null` for those it has not itself. */
+  private readonly adopted = new Map<string, string | null>();
+
   protected start(platform: Platform, options: OpenOptions): Promise<this> {
     const { signal } = options;
     if (!signal) return this.load(platform, options);
@@ -105,6 +112,7 @@ export abstract class EngineBase {
     this.compileFull = () => compile("full");
     if (extent === "full") this.extended = Promise.resolve();
     this.replica = options.source !== undefined;
+    if (typeof options.source === "string") this.server = options.source.replace(/\/+$/, "");
     const hostOptions: HostOptions = {
       source: options.source === undefined ? null : typeof options.source === "string" ? options.source.replace(/\/+$/, "") : readSnapshot(options.source),
       databases: options.source === undefined ? [] : (options.databases ?? []),
@@ -224,20 +232,46 @@ export abstract class EngineBase {
   }
 
   /** Answers a request of any API as the server would, byte for byte. */
-  exchange(request: ApiRequest, { signal, now }: CallOptions = {}): Promise<ApiResponse> {
+  async exchange(request: ApiRequest, { signal, now }: CallOptions = {}): Promise<ApiResponse> {
+    await this.adopt(request);
     return this.call("exchange", [request, now], watchOf(signal)) as Promise<ApiResponse>;
   }
 
+  /**
+   * Before a query of Grafana's API: the data sources by which the server answers for itself become the page's, under
+   * their uids, and their databases are followed. What the server has once said of a uid is kept.
+   */
+  private async adopt({ url, body }: ApiRequest): Promise<void> {
+    if (this.server === null || body === undefined || !url.startsWith("/api/ds/query")) return;
+    for (const uid of uidsOf(body)) {
+      if (!this.adopted.has(uid)) {
+        const database = await this.copied(this.server, uid);
+        if (database !== undefined) this.adopted.set(uid, database);
+      }
+      const database = this.adopted.get(uid) ?? "";
+      if (database !== "") await this.sync(database).catch(() => undefined);
+    }
+  }
+
+  private async copied(server: string, uid: string): Promise<string | null | undefined> {
+    if ([...this.dataSources.values()].includes(uid)) return null;
+    const found = await localSource(network, server, uid);
+    if (!found) return found;
+    await this.call("exchange", [{ method: "POST", url: "/api/datasources", headers: JSON_HEADERS, body: JSON.stringify(found.record) }, undefined]);
+    return found.database;
+  }
+
   /** Answers a request here and asks the source the same: are the bytes alike? A text with `now()` has two answers. */
-  verify(request: ApiRequest, { signal }: CallOptions = {}): Promise<Verification> {
+  async verify(request: ApiRequest, { signal }: CallOptions = {}): Promise<Verification> {
+    await this.adopt(request);
     return this.call("verify", [request], watchOf(signal)) as Promise<Verification>;
   }
 
   /**
    * `fetch` for code that was written against a server: requests for `/query`, `/write`, `/api/v1/query`, `/api/ds/query`
    * and `/api/v1/series/points`, whatever their host, are answered in this page, all others by the network. So is what the
-   * page knows nothing of: a data source that was not made here, an API that needs another server; and writes, when this
-   * engine has a source that they belong to.
+   * page cannot: a data source that is another server, an API that needs one; and writes, when this engine has a source
+   * that they belong to.
    *
    * ```ts
    * globalThis.fetch = engine.fetch;

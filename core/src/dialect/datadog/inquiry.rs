@@ -33,9 +33,9 @@ pub fn ask(question: &Question<'_>) -> Result<Box<dyn Inquiry>, String> {
     if from >= to {
         return Err(format!("the range must begin ({from}) before it ends ({to})"));
     }
-    let begun = parse(question.text, question.limits.parser_depth).and_then(|expressions| {
+    let begun = parse(question.text, question.config.limits.parser_depth).and_then(|expressions| {
         let request = Request { snapshot: &question.snapshot, database, from, to, interval: None };
-        Evaluation::new(&expressions, request, question.limits)
+        Evaluation::new(&expressions, request, &question.config.limits)
     });
     Ok(Box::new(Metrics::Computing(Box::new(begun.map_err(|error| error.text)?))))
 }

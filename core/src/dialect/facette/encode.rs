@@ -75,6 +75,12 @@ impl Answer {
         raw.then_some(series.times.len())
     }
 
+    /// The name of each series that is shown, its times in Unix seconds, and its values, NaN where there is none.
+    pub(super) fn into_series(self) -> impl Iterator<Item = (String, Vec<i64>, Vec<f64>)> {
+        let shown = self.series.into_iter().filter(|series| series.head.shown);
+        shown.map(|series| (series.head.name, series.times, series.values))
+    }
+
     /// The next bytes of the answer; `None` after the last.
     pub(super) fn next_chunk(&mut self) -> Option<Vec<u8>> {
         while self.json.len() < CHUNK_BYTES && self.write_next() {}

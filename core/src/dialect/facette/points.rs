@@ -1,17 +1,14 @@
 //! `POST /api/v1/series/points`: the whole graph is computed, then its answer leaves in chunks. So whatever fails is
 //! still an error with a status of its own.
 
-use super::compile::compile;
 use super::encode::Answer;
 use super::error::{self, Error};
-use super::expand::Expander;
+use super::gather::{Gathered, Gathering};
 use super::library::Shelf;
 use super::request::Request;
 use crate::dialect::exchange::{Exchange, Head, Turn};
 use crate::dialect::route::Call;
-use crate::exec::{Budget, QueryStats, QueryTask, Step};
-use crate::limits::{Exceeded, Limits};
-use crate::model::Frame;
+use crate::exec::{Budget, QueryStats};
 use crate::store::{Snapshot, WriteError, Written};
 use bytes::Bytes;
 use serde_json::Value;
@@ -57,96 +54,72 @@ fn unknown_series(unknown: &[[String; 3]]) -> Vec<(String, String)> {
 
 /// A graph being answered.
 struct Points {
-    answer: Answer,
     /// Headers that say which series there are none of.
     unknown: Vec<(String, String)>,
-    limits: Limits,
-    /// Raw points so far.
-    raw: u64,
-    stats: QueryStats,
     state: State,
 }
 
 enum State {
-    Gathering(Box<QueryTask>),
+    Gathering(Box<Gathering>),
     /// All is gathered: the head, then chunks.
-    Gathered,
-    Sending,
+    Gathered(Answer, QueryStats),
+    Sending(Answer, QueryStats),
     Refused(Box<dyn Exchange>),
+    Ended,
 }
 
 impl Points {
     fn new(call: Call) -> Result<Self, Error> {
         let snapshot = call.readable();
         let Call { request, config, .. } = call;
-        let limits = config.limits.clone();
         let shelf = Shelf::new(&snapshot);
-        let mut request = Request::read(&request, &shelf, &limits)?;
-        Expander::new(&snapshot, &shelf, &config).expand(&mut request.graph)?;
-        let (plan, outline) = compile(request, &snapshot, &config)?;
-        let unknown = unknown_series(&outline.unknown);
-        let task = QueryTask::new(plan, snapshot, &limits)?;
-        let state = State::Gathering(Box::new(task));
-        Ok(Self { answer: Answer::new(outline), unknown, limits, raw: 0, stats: QueryStats::default(), state })
-    }
-
-    fn gather(&mut self, budget: Budget) -> Result<Option<Turn>, Error> {
-        let State::Gathering(task) = &mut self.state else { return Ok(None) };
-        match task.step(budget)? {
-            Step::Need(ranges) => return Ok(Some(Turn::Read(ranges))),
-            Step::Yield => return Ok(Some(Turn::Yield)),
-            Step::Frame(frame) => self.take(frame)?,
-            Step::Done(stats) => {
-                self.stats = stats;
-                self.state = State::Gathered;
-            }
-        }
-        Ok(None)
-    }
-
-    fn take(&mut self, frame: Frame) -> Result<(), Exceeded> {
-        let rows = frame.rows() as u64;
-        let Some(points) = self.answer.take(frame) else { return Ok(()) };
-        self.raw += rows;
-        for (limit, asked, allowed) in [
-            ("series-points", points as u64, self.limits.max_sample),
-            ("graph-points", self.raw, self.limits.max_total_samples),
-        ] {
-            if asked > allowed {
-                return Err(Exceeded { limit, asked, allowed });
-            }
-        }
-        Ok(())
+        let request = Request::read(&request, &shelf, &config.limits)?;
+        let (gathering, unknown) = Gathering::new(request, snapshot, &shelf, &config)?;
+        Ok(Self { unknown: unknown_series(&unknown), state: State::Gathering(Box::new(gathering)) })
     }
 }
 
 impl Exchange for Points {
     fn turn(&mut self, budget: Budget) -> Turn {
         loop {
-            match &mut self.state {
-                State::Gathering(_) => match self.gather(budget) {
-                    Ok(Some(turn)) => return turn,
-                    Ok(None) => {}
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::Gathering(mut gathering) => match gathering.step(budget) {
+                    Ok(Gathered::Need(ranges)) => {
+                        self.state = State::Gathering(gathering);
+                        return Turn::Read(ranges);
+                    }
+                    Ok(Gathered::Yield) => {
+                        self.state = State::Gathering(gathering);
+                        return Turn::Yield;
+                    }
+                    Ok(Gathered::Done(stats)) => self.state = State::Gathered(gathering.into_answer(), stats),
                     Err(error) => self.state = State::Refused(error::reply(&error)),
                 },
-                State::Gathered => {
-                    self.state = State::Sending;
+                State::Gathered(answer, stats) => {
+                    self.state = State::Sending(answer, stats);
                     let mut headers = error::headers();
                     headers.append(&mut self.unknown);
                     return Turn::Head(Head { status: 200, headers, complete: false });
                 }
-                State::Sending => {
-                    return self.answer.next_chunk().map_or(Turn::Done(self.stats), |bytes| Turn::Chunk(bytes.into()));
+                State::Sending(mut answer, stats) => {
+                    let Some(bytes) = answer.next_chunk() else { return Turn::Done(stats) };
+                    self.state = State::Sending(answer, stats);
+                    return Turn::Chunk(bytes.into());
                 }
-                State::Refused(reply) => return reply.turn(budget),
+                State::Refused(mut reply) => {
+                    let turn = reply.turn(budget);
+                    self.state = State::Refused(reply);
+                    return turn;
+                }
+                State::Ended => return Turn::Done(QueryStats::default()),
             }
         }
     }
 
     fn supply(&mut self, bytes: Result<Vec<Bytes>, String>) {
-        let State::Gathering(task) = &mut self.state else { return };
+        let State::Gathering(gathering) = &mut self.state else { return };
         match bytes {
-            Ok(bytes) => task.supply(bytes),
+            Ok(bytes) => gathering.supply(bytes),
             Err(_) => self.state = State::Refused(error::reply(&Error::Unhandled)),
         }
     }

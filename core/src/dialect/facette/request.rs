@@ -36,9 +36,42 @@ pub(super) struct Window {
     pub(super) end: Instant,
 }
 
+/// What a request has that does not say it itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given<'a> {
+    pub(super) window: Window,
+    pub(super) sample: u64,
+    pub(super) origin: &'a str,
+}
+
 impl Request {
     pub(super) fn read(request: &ApiRequest, shelf: &Shelf, limits: &Limits) -> Result<Self, Error> {
         let body = Body::read(query::body(request, limits)?).map_err(|Mistyped| Error::Parameter)?;
+        Self::of(body, shelf, limits, request.now)
+    }
+
+    /// The same body as a text of a query language; what it leaves out is `given`.
+    pub(super) fn within(
+        text: &[u8],
+        given: &Given<'_>,
+        shelf: &Shelf,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut body = Body::read(text).map_err(|Mistyped| Error::Parameter)?;
+        if body.span.is_absent() {
+            (body.span.start, body.span.end) = (Some(given.window.start), Some(given.window.end));
+        }
+        if body.sample == 0 {
+            body.sample = given.sample.min(limits.max_sample) as i64;
+        }
+        let mut request = Self::of(body, shelf, limits, now)?;
+        let series = request.graph.groups.iter_mut().flat_map(|group| &mut group.series);
+        series.filter(|series| series.origin.is_empty()).for_each(|series| given.origin.clone_into(&mut series.origin));
+        Ok(request)
+    }
+
+    fn of(body: Body, shelf: &Shelf, limits: &Limits, now: Timestamp) -> Result<Self, Error> {
         let sample = match body.sample {
             0 => SAMPLE,
             sample => sample,
@@ -55,7 +88,7 @@ impl Request {
         graph.attributes.extend(body.attributes);
         let mut graph = link::linked(graph, shelf)?;
         Attributes::new(&graph.attributes, limits).fill_in(&mut graph.options, &mut graph.groups)?;
-        let window = body.span.window(graph.options.get("range").and_then(Value::as_str), request.now)?;
+        let window = body.span.window(graph.options.get("range").and_then(Value::as_str), now)?;
         Ok(Self { graph, window, sample, normalize: body.normalize })
     }
 }
@@ -101,6 +134,10 @@ struct Span {
 }
 
 impl Span {
+    fn is_absent(&self) -> bool {
+        self.time.is_none() && self.range.is_empty() && self.start.is_none() && self.end.is_none()
+    }
+
     /// `of_graph` is the range that the graph's options have. It counts even when it is empty.
     fn window(&self, of_graph: Option<&str>, now: Timestamp) -> Result<Window, Error> {
         let window = match (self.start, self.end) {

@@ -24,7 +24,7 @@ const LONGEST_UID: usize = 40;
 const LONGEST_TITLE: usize = 189;
 
 pub(crate) fn save(call: Call) -> Box<dyn Exchange> {
-    change_documents(call, Right::Write, |call| {
+    change_documents(call, Right::EditDashboards, |call| {
         decide(&space(&call.snapshot), &call.request.body, &call.request.entropy)
     })
 }
@@ -50,7 +50,7 @@ pub(crate) fn by_uid(call: Call) -> Box<dyn Exchange> {
 }
 
 pub(crate) fn delete(call: Call) -> Box<dyn Exchange> {
-    change_documents(call, Right::Write, |call| {
+    change_documents(call, Right::EditDashboards, |call| {
         let (space, uid) = (space(&call.snapshot), last_segment(call));
         let dashboard = find(&space, &uid).ok_or_else(not_found)?;
         let title = dashboard.text_of("title");

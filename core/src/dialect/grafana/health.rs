@@ -45,7 +45,7 @@ pub(crate) fn named(call: &Call, pattern: &str, by_uid: bool, missing: fn() -> A
     } else {
         Name::Id(segment.parse().ok().filter(|id| *id != 0).ok_or_else(ApiError::bad_id)?)
     };
-    sources(&call.snapshot).find(&name).cloned().ok_or_else(missing)
+    sources(&call.snapshot).referred(&name).cloned().ok_or_else(missing)
 }
 
 fn check(call: Call, pattern: &str, by_uid: bool) -> Box<dyn Exchange> {

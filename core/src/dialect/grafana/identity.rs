@@ -1,8 +1,10 @@
 //! Who is asking, and what they may.
 
 use super::error::ApiError;
-use crate::auth::{Credentials, LoginError, Principal};
+use crate::auth::{Credentials, LoginError, Principal, Rights};
 use crate::dialect::route::{Call, login};
+use crate::store::snapshot::Database;
+use std::sync::Arc;
 
 /// A signed-in caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,9 @@ pub(crate) struct Identity {
 pub(crate) enum Role {
     /// Lists, reads, checks and queries data sources.
     Viewer,
-    /// And changes them.
+    /// And changes dashboards: who may write to some database.
+    Editor,
+    /// And changes data sources.
     Admin,
 }
 
@@ -23,6 +27,7 @@ impl Role {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Viewer => "Viewer",
+            Self::Editor => "Editor",
             Self::Admin => "Admin",
         }
     }
@@ -37,9 +42,11 @@ pub(crate) enum Right {
     Create,
     Write,
     Delete,
+    EditDashboards,
 }
 
 impl Right {
+    /// Those on data sources.
     pub(crate) const ALL: [Self; 6] = [Self::Read, Self::ReadId, Self::Query, Self::Create, Self::Write, Self::Delete];
 
     pub(crate) fn name(self) -> &'static str {
@@ -50,11 +57,16 @@ impl Right {
             Self::Create => "datasources:create",
             Self::Write => "datasources:write",
             Self::Delete => "datasources:delete",
+            Self::EditDashboards => "dashboards:write",
         }
     }
 
     pub(crate) fn of(self, role: Role) -> bool {
-        role == Role::Admin || matches!(self, Self::Read | Self::ReadId | Self::Query)
+        match self {
+            Self::Read | Self::ReadId | Self::Query => true,
+            Self::EditDashboards => role != Role::Viewer,
+            Self::Create | Self::Write | Self::Delete => role == Role::Admin,
+        }
     }
 }
 
@@ -103,6 +115,11 @@ pub(crate) fn refused(call: &Call, error: &LoginError) -> ApiError {
 
 /// The caller, who has been asked for already.
 pub(crate) fn identify(call: &Call) -> Identity {
-    let role = if call.principal.is_admin() { Role::Admin } else { Role::Viewer };
+    let writes = |database: &Arc<Database>| call.principal.may(Rights::WRITE, database.id);
+    let role = match () {
+        () if call.principal.is_admin() => Role::Admin,
+        () if call.snapshot.databases.iter().any(writes) => Role::Editor,
+        () => Role::Viewer,
+    };
     Identity { login: call.principal.name().unwrap_or("admin").to_owned(), role }
 }

@@ -257,6 +257,7 @@ pub(crate) fn failure(error: &ErrandError) -> ApiError {
         ErrandError::Forbidden(_) => ApiError::new(403, "dataproxy.forbidden", error.to_string()),
         ErrandError::Tls(_) => ApiError::new(400, "dataproxy.tls", "Unable to load TLS certificate"),
         ErrandError::Unsupported => ApiError::new(501, "dataproxy.unsupported", error.to_string()),
+        ErrandError::BodyTooLarge { .. } => ApiError::new(413, "dataproxy.bodyTooLarge", error.to_string()),
         ErrandError::Unreachable(_) | ErrandError::TooLarge { .. } => {
             ApiError::new(502, "dataproxy.unreachable", error.to_string())
         }

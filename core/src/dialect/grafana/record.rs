@@ -1,7 +1,7 @@
 //! One data source: its members, its JSON in answers and at rest.
 //!
 //! At rest a record is a document of space [`SPACE`] whose key is its id in ten digits. The body is JSON with the members
-//! of an answer and `secrets`, an object of base64 texts sealed by the host's sealer for the context
+//! of an answer, `formerUids`, a list of texts, and `secrets`, an object of base64 texts sealed by the host's sealer for the context
 //! `datasource/<id>/<name>`. The document `next` holds the id that the next record gets.
 
 use super::base64;
@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub(crate) json_data: Json,
     pub(crate) version: i64,
     pub(crate) read_only: bool,
+    /// Uids that it had before, the latest last: what refers to it by one of them still does.
+    pub(crate) former_uids: Vec<String>,
     /// Sealed, by name.
     pub(crate) secrets: SortedMap<String, Vec<u8>>,
 }
@@ -63,6 +65,13 @@ impl Record {
             json_data: json.get("jsonData").cloned().unwrap_or(Json::Object(Vec::new())),
             version: json.get("version").and_then(Json::int).unwrap_or(1),
             read_only: flag("readOnly"),
+            former_uids: json
+                .get("formerUids")
+                .map(Json::list)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|uid| uid.text().map(str::to_owned))
+                .collect(),
             secrets,
         })
     }
@@ -74,6 +83,9 @@ impl Record {
             secrets.push((name.clone(), Json::Text(base64::encode(sealed))));
         }
         body.set("secrets", Json::Object(secrets));
+        if !self.former_uids.is_empty() {
+            body.set("formerUids", Json::List(self.former_uids.iter().map(|uid| uid.as_str().into()).collect()));
+        }
         body.to_bytes()
     }
 

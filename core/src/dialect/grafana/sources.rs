@@ -14,6 +14,9 @@ use crate::order::sort_by;
 use bytes::Bytes;
 use std::cmp::Ordering;
 
+/// Former uids that a record keeps.
+const FORMER_UIDS: usize = 8;
+
 /// Where the next id stands.
 const NEXT: &str = "next";
 
@@ -63,6 +66,14 @@ impl Sources {
             Name::Id(id) => record.id == *id,
             Name::Uid(uid) => record.uid == *uid,
             Name::Name(name) => record.name == *name,
+        })
+    }
+
+    /// The record that a query, a check or the proxy means: a uid that no record has is that of the one which had it last.
+    pub(crate) fn referred(&self, name: &Name) -> Option<&Record> {
+        self.find(name).or_else(|| match name {
+            Name::Uid(uid) => self.records.iter().find(|record| record.former_uids.contains(uid)),
+            _ => None,
         })
     }
 
@@ -153,7 +164,11 @@ impl Sources {
             return Err(ApiError::new(409, "datasource.versionMismatch", message));
         }
         let mut record = old.clone();
-        if let Some(uid) = &body.uid {
+        if let Some(uid) = body.uid.as_ref().filter(|uid| **uid != old.uid) {
+            record.former_uids.retain(|former| former != uid && *former != old.uid);
+            record.former_uids.push(old.uid.clone());
+            let spare = record.former_uids.len().saturating_sub(FORMER_UIDS);
+            record.former_uids.drain(..spare);
             record.uid.clone_from(uid);
         }
         record.name.clone_from(&body.name);
@@ -206,12 +221,15 @@ impl Sources {
         DocumentChanges { space: SPACE.to_owned(), revision: self.revision, changes: Vec::new() }
     }
 
-    /// Puts a record, and takes the default from the others if it has that now.
+    /// Puts a record, and takes from the others what it has now: the default, and the uids that only one can have had
+    /// last.
     fn put(&self, record: &Record, changes: &mut DocumentChanges) {
-        for other in &self.records {
-            if record.is_default && other.is_default && other.id != record.id {
-                let other = Record { is_default: false, ..other.clone() };
-                changes.changes.push((other.key(), Some(other.encode().into())));
+        for other in self.records.iter().filter(|other| other.id != record.id) {
+            let mut changed = other.clone();
+            changed.is_default &= !record.is_default;
+            changed.former_uids.retain(|uid| !record.former_uids.contains(uid));
+            if changed != *other {
+                changes.changes.push((changed.key(), Some(changed.encode().into())));
             }
         }
         changes.changes.push((record.key(), Some(Bytes::from(record.encode()))));

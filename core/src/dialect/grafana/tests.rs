@@ -72,6 +72,29 @@ fn names_uids_and_the_default_are_given_out() {
 }
 
 #[test]
+fn what_refers_to_a_former_uid_still_does() {
+    let mut world = World::default();
+    let named = |uid: &str| format!(r#"{{"type":"x","access":"p","name":"a","uid":"{uid}"}}"#);
+    let id = world.create(&named("u")).unwrap().id;
+    world.update(id, &named("v")).unwrap();
+    let of = |world: &World, uid: &str| world.sources().referred(&Name::Uid(uid.to_owned())).map(|record| record.id);
+    assert_eq!(world.sources().find(&Name::Uid("u".to_owned())), None, "the record itself has but one");
+    assert_eq!((of(&world, "u"), of(&world, "v")), (Some(id), Some(id)));
+    // Whoever has the uid now comes first, and who had it last after that.
+    let two = world.create(r#"{"type":"x","access":"p","name":"b","uid":"u"}"#).unwrap().id;
+    assert_eq!(of(&world, "u"), Some(two));
+    world.update(two, r#"{"type":"x","access":"p","name":"b","uid":"w"}"#).unwrap();
+    assert_eq!((of(&world, "u"), of(&world, "v")), (Some(two), Some(id)));
+    assert!(world.sources().find(&Name::Id(id)).unwrap().former_uids.is_empty());
+    world.update(two, r#"{"type":"x","access":"p","name":"b","uid":"u"}"#).unwrap();
+    assert_eq!(world.sources().find(&Name::Id(two)).unwrap().former_uids, ["w"]);
+    for number in 0..20 {
+        world.update(id, &named(&format!("n{number}"))).unwrap();
+    }
+    assert_eq!((of(&world, "n11"), of(&world, "n10")), (Some(id), None));
+}
+
+#[test]
 fn what_is_wrong_is_told_in_order() {
     let mut world = World::default();
     let long = "n".repeat(191);

@@ -137,9 +137,10 @@ pub(crate) fn question<'a>(call: &'a Call, text: &'a str, database: &'a str, pri
         database: if database.is_empty() { None } else { Some(database) },
         from_millis: 0,
         to_millis: 0,
+        points: 0,
         snapshot: call.snapshot.clone(),
         now: call.request.now,
-        limits: &call.config.limits,
+        config: &call.config,
         principal,
     }
 }

@@ -111,3 +111,8 @@ fn error_header(message: &str) -> String {
     }
     message[..end].replace(['\r', '\n'], " ")
 }
+
+/// A path of no API.
+pub(super) fn unknown(call: Call) -> Box<dyn Exchange> {
+    refuse(&call, Refusal::UnknownPath)
+}

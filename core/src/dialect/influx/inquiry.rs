@@ -10,7 +10,7 @@ struct FirstStatement(FrameQuery);
 /// Answers the first statement of a text.
 pub fn ask(question: &Question<'_>) -> Result<Box<dyn Inquiry>, String> {
     let database = question.database.map(str::to_owned);
-    let query = open(question.text, database, question.snapshot.clone(), question.now, question.limits);
+    let query = open(question.text, database, question.snapshot.clone(), question.now, &question.config.limits);
     let query = query.map_err(|refused| refused.to_string())?;
     query.authorize(question.principal)?;
     Ok(Box::new(FirstStatement(query)))

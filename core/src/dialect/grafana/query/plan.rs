@@ -99,6 +99,7 @@ fn one(
                 let principal = principal(call, record)?;
                 let mut question = question(call, &text, &database, &principal);
                 (question.from_millis, question.to_millis) = (range.from, range.to);
+                question.points = u64::try_from(query.max_data_points).unwrap_or_default();
                 return Ok(Plan::Language(works.inquire(other, &question)));
             }
             let context = influxdb::Context { range, interval_millis: query.interval_millis };

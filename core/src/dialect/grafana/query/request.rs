@@ -68,14 +68,18 @@ impl Request {
         let mut queries: Vec<Query> = Vec::new();
         let sources = sources(&call.snapshot);
         for model in listed {
-            let query = one(model, has_expressions, &|name| sources.find(name).cloned())?;
+            let query = one(model, has_expressions, &|name| sources.referred(name).cloned())?;
             // Of equal refIds the last counts.
             queries.retain(|other| other.ref_id != query.ref_id);
             queries.push(query);
         }
         let records = || queries.iter().filter_map(|query| query.record.as_ref());
         if !has_expressions {
-            check_header(call, "x-datasource-uid", &mut records().map(|record| record.uid.as_str()))?;
+            let mut uids = queries.iter().filter_map(|query| match uid(&query.model) {
+                "" => query.record.as_ref().map(|record| record.uid.as_str()),
+                uid => Some(uid),
+            });
+            check_header(call, "x-datasource-uid", &mut uids)?;
             check_header(call, "x-plugin-id", &mut records().map(|record| record.kind.as_str()))?;
         }
         let first = records().next().map(|record| record.id);
