@@ -26,6 +26,10 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    pub(super) fn with_room(slots: usize) -> Self {
+        Self { order: Vec::with_capacity(slots), ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
@@ -173,30 +177,36 @@ impl Accumulator {
         (self.function != Function::Count).then_some(self.argument)
     }
 
-    /// Makes room for `slots` slots.
-    pub(super) fn resize(&mut self, slots: usize, lease: &mut Lease) -> Result<(), QueryError> {
-        fn to<T: Clone>(values: &mut Vec<T>, slots: usize, empty: T, lease: &mut Lease) -> Result<(), QueryError> {
+    /// Makes room for `slots` slots, and where it has to grow for as many as are `expected`.
+    pub(super) fn resize(&mut self, slots: usize, expected: usize, lease: &mut Lease) -> Result<(), QueryError> {
+        fn to<T: Clone>(
+            values: &mut Vec<T>,
+            (slots, expected): (usize, usize),
+            empty: T,
+            lease: &mut Lease,
+        ) -> Result<(), QueryError> {
             if values.capacity() < slots {
-                let room = slots.max(values.capacity() * 2);
+                let room = slots.max(values.capacity() * 2).max(expected);
                 lease.grow((room - values.capacity()) * size_of::<T>())?;
                 values.reserve_exact(room - values.len());
             }
             values.resize(slots, empty);
             Ok(())
         }
+        let room = (slots, expected);
         match &mut self.state {
-            State::Count(values) => to(values, slots, 0, lease)?,
-            State::Float(values) => to(values, slots, (ExactSum::ZERO, 0), lease)?,
-            State::Whole(values, _) => to(values, slots, (0, 0), lease)?,
-            State::Point(values) => to(values, slots, None, lease)?,
-            State::Extreme(Extremes::Float(values)) => to(values, slots, None, lease)?,
-            State::Extreme(Extremes::Integer(values)) => to(values, slots, None, lease)?,
-            State::Extreme(Extremes::Unsigned(values)) => to(values, slots, None, lease)?,
-            State::Extreme(Extremes::Boolean(values)) => to(values, slots, None, lease)?,
+            State::Count(values) => to(values, room, 0, lease)?,
+            State::Float(values) => to(values, room, (ExactSum::ZERO, 0), lease)?,
+            State::Whole(values, _) => to(values, room, (0, 0), lease)?,
+            State::Point(values) => to(values, room, None, lease)?,
+            State::Extreme(Extremes::Float(values)) => to(values, room, None, lease)?,
+            State::Extreme(Extremes::Integer(values)) => to(values, room, None, lease)?,
+            State::Extreme(Extremes::Unsigned(values)) => to(values, room, None, lease)?,
+            State::Extreme(Extremes::Boolean(values)) => to(values, room, None, lease)?,
             State::Nothing => {}
         }
         if !self.carried.is_empty() {
-            to(&mut self.carry, slots, Vec::new(), lease)?;
+            to(&mut self.carry, room, Vec::new(), lease)?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::time::TimeRange;
 use crate::value::FieldType;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows of an answer made in one go.
 const PAGE: usize = 8192;
@@ -30,6 +31,8 @@ struct Shared {
     input: Arc<dyn Source>,
     work: Work,
     keep_empty: bool,
+    /// Buckets of the group that ended last: most have about as many, so room for them is made at once.
+    expected: AtomicUsize,
 }
 
 /// An `Aggregate` without its input.
@@ -51,7 +54,12 @@ impl AggregateSource {
         for header in &mut groups {
             header.columns = work.calls.iter().flat_map(|call| outputs(call, &header.columns)).collect();
         }
-        Self { groups, members, tag_keys, shared: Arc::new(Shared { input, work, keep_empty: false }) }
+        Self {
+            groups,
+            members,
+            tag_keys,
+            shared: Arc::new(Shared { input, work, keep_empty: false, expected: AtomicUsize::new(0) }),
+        }
     }
 
     /// All groups as one, an instant a bucket, `function` over each column.
@@ -79,7 +87,7 @@ impl AggregateSource {
         };
         let time = ReportedTime::BucketStart;
         let work = Work { bucket: None, calls, time, descending, separable, most_rows: None };
-        let shared = Shared { input, work, keep_empty: true };
+        let shared = Shared { input, work, keep_empty: true, expected: AtomicUsize::new(0) };
         Self { groups: vec![header], members: vec![members], tag_keys: Vec::new(), shared: Arc::new(shared) }
     }
 }
@@ -140,6 +148,7 @@ struct State {
     /// Whether it is one.
     takes_summaries: bool,
     slots: Slots,
+    expected: usize,
     accumulators: Vec<Accumulator>,
     lease: Lease,
     numbers: Vec<i64>,
@@ -154,6 +163,7 @@ impl State {
             Some(bucket) => Buckets::new(bucket, cx.most_points),
             None => Buckets::Instants,
         };
+        let expected = shared.expected.load(Ordering::Relaxed);
         let accumulators = calls.iter().enumerate().map(|(at, call)| {
             let field_type = columns.get(call.argument).map_or(FieldType::Float, |column| column.field_type);
             Accumulator::new(call, field_type, at == 0 && *time == ReportedTime::Selected)
@@ -165,7 +175,8 @@ impl State {
                 values_of: accumulators.iter().filter_map(Accumulator::needs_values).collect(),
             }),
             takes_summaries: bucket.is_some() && accumulators.iter().all(Accumulator::takes_summaries),
-            slots: Slots::default(),
+            slots: Slots::with_room(expected),
+            expected,
             accumulators,
             lease: cx.memory.lease(),
             numbers: Vec::new(),
@@ -203,7 +214,7 @@ impl State {
             return Err(Exceeded { limit: "max-select-buckets", asked, allowed }.into());
         }
         for accumulator in &mut self.accumulators {
-            accumulator.resize(self.slots.len(), &mut self.lease)?;
+            accumulator.resize(self.slots.len(), self.expected, &mut self.lease)?;
         }
         Ok(())
     }
@@ -229,6 +240,8 @@ impl State {
     }
 }
 
+/// Buckets at most that room is made for before they are met.
+const MOST_EXPECTED: usize = 4096;
 /// Buckets of which every lane may have its own count.
 const FEW_SLOTS: usize = 1 << 16;
 /// Each part of the time that is looked at, when few rows are wanted, has this many times the buckets of the one before.
@@ -408,6 +421,7 @@ impl AggregateCursor {
     fn make_page(&mut self) -> bool {
         let state = self.state.as_ref().expect("made before gathering");
         let order = state.slots.by_bucket();
+        self.shared.expected.store(order.len().min(MOST_EXPECTED), Ordering::Relaxed);
         let left = order.len() - self.given;
         let page = left.min(PAGE);
         let page =
