@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import test from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Engine } from "isopoint";
 import { Server } from "./server.mjs";
 
@@ -83,4 +84,22 @@ test("fetch answers all four APIs in the page, and goes on when the server has g
   await once(server.child, "exit");
   await assert.rejects(fetch(server.url));
   assert.deepEqual(await answers(engine.fetch), there);
+});
+
+test("a database that is first asked for while the full module comes is waited for", async (t) => {
+  const server = await prepared();
+  t.after(() => server.stop());
+  for (const delay of [0, 1, 2, 4, 8, 16, 32, 64, 128]) {
+    const engine = await Engine.open({ source: server.url });
+    const asked = [engine.query("SHOW MEASUREMENTS", { database: "d" })];
+    await sleep(delay);
+    asked.push(engine.query("SHOW MEASUREMENTS", { database: "datadog" }), engine.sync("datadog").then(() => engine.query("SHOW MEASUREMENTS", { database: "datadog" })));
+    const late = sleep(20_000, null, { ref: false });
+    for (const answer of asked) {
+      const result = await Promise.race([answer, late]);
+      assert.notEqual(result, null, `after ${delay} ms: no answer`);
+      assert.equal(result.series()[0]?.column("name")?.get(0), "cpu", `after ${delay} ms`);
+    }
+    engine.close();
+  }
 });

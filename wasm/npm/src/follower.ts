@@ -16,7 +16,7 @@ export class Follower {
   private readonly abort = new AbortController();
   private resolveReady!: () => void;
   private rejectReady!: (error: unknown) => void;
-  /** Settles when the replica answers for the first time, or the first attempt to reach the source fails. */
+  /** Settles when the replica answers for the first time, the first attempt to reach the source fails, or it is stopped. */
   readonly ready: Promise<void>;
 
   constructor(
@@ -36,8 +36,10 @@ export class Follower {
     void this.run();
   }
 
+  /** Whoever waits for it waits no more, and finds it replaced or the engine closed. */
   stop(): void {
     this.abort.abort();
+    this.resolveReady();
   }
 
   private async run(): Promise<void> {

@@ -141,14 +141,16 @@ export class Host {
     let keeper: Keeper | null = null;
     try {
       keeper = await this.keep(full.core as FullCore);
-      // Queries may begin to follow databases meanwhile.
+      // Queries may begin to follow databases meanwhile. One that the reader has nothing of has nothing to wait for.
+      const waited = new Set<string>();
       for (;;) {
-        const left = [...this.followers.keys()].filter((database) => !followers.has(database));
-        if (left.length === 0) break;
-        for (const database of left) followers.set(database, this.follower(database, full.core));
-        // One that the reader has nothing of has nothing to wait for.
-        const known = left.filter((database) => this.followers.get(database)!.lastHeard !== null);
+        for (const database of this.followers.keys()) {
+          if (!followers.has(database)) followers.set(database, this.follower(database, full.core));
+        }
+        const known = [...followers.keys()].filter((database) => !waited.has(database) && this.followers.get(database)!.lastHeard !== null);
+        if (known.length === 0) break;
         await Promise.all(known.map((database) => followers.get(database)!.ready));
+        known.forEach((database) => waited.add(database));
       }
       this.open();
     } catch (error) {
@@ -292,7 +294,11 @@ export class Host {
   async sync(database: string, { signal }: Watch = {}): Promise<SyncStatus> {
     this.open();
     if (!this.transport) throw new IsopointError("source", "this engine has no source");
-    await abortable(this.follow(database).ready, signal);
+    for (let follower: Follower | null = null; this.followers.get(database) !== follower || follower === null; ) {
+      follower = this.follow(database);
+      await abortable(follower.ready, signal);
+      this.open();
+    }
     return this.status();
   }
 
@@ -365,10 +371,16 @@ export class Host {
 
   /** With a source, a database is followed from its first query on. Local databases need nothing. */
   private async ready(database: string): Promise<void> {
-    if (!this.transport || (!this.followers.has(database) && this.core.stats().databases.includes(database))) return;
-    const follower = this.follow(database);
-    // Once it has answered, it answers offline too.
-    if (follower.lastHeard === null || follower.state === "connecting") await follower.ready;
+    for (;;) {
+      this.open();
+      if (!this.transport || (!this.followers.has(database) && this.core.stats().databases.includes(database))) return;
+      const follower = this.follow(database);
+      // Once it has answered, it answers offline too.
+      if (follower.lastHeard !== null && follower.state !== "connecting") return;
+      await follower.ready;
+      // The full module may have come meanwhile, with a follower of its own that has to be waited for.
+      if (this.followers.get(database) === follower) return this.open();
+    }
   }
 
   /** Follows the databases that a request reads without naming them in its address, as far as the source has them. */
