@@ -102,7 +102,15 @@ fn client_test(repo: &Repo) -> Outcome {
     let tests = test_files(&repo.root.join("tests/clients"))?;
     let mut command = repo.command("node");
     command.args(["--test", "--test-reporter=tap"]).args(tests).env("ISOPOINT_CLIENTS_PYTHON", python);
+    command.env("ISOPOINT_CLIENTS_INFLUX", rust_client(repo, "influx")?);
     run_tests(&mut command)
+}
+
+/// The program of `tests/clients/rust-NAME`, built. It is a workspace of its own, with the same folder for what is built.
+fn rust_client(repo: &Repo, name: &str) -> Outcome<PathBuf> {
+    let manifest = repo.root.join(format!("tests/clients/rust-{name}/Cargo.toml"));
+    run(repo.command("cargo").args(["build", "--locked", "--manifest-path"]).arg(manifest))?;
+    Ok(repo.target.join(format!("debug/isopoint-client-{name}")))
 }
 
 fn node_test(repo: &Repo, package: &str) -> Outcome {
