@@ -4,7 +4,7 @@
 //! same. A short answer is whole before its head is sent, and carries the hash as a header. A long one streams, and
 //! carries it as a trailer for clients that take trailers (`TE: trailers`); a page hashes what it got.
 
-use bytes::Bytes;
+use crate::drive::{AnswerBody, Piece};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ const AHEAD: usize = 4;
 
 /// An answer's chunks, and its hash as soon as that is known.
 pub(crate) struct Hashed {
-    pub chunks: mpsc::Receiver<Bytes>,
+    pub body: AnswerBody,
     pub hash: Hash,
 }
 
@@ -36,40 +36,56 @@ pub(crate) fn of(body: &[u8]) -> HeaderValue {
 }
 
 /// Reads until the answer ends or is long.
-pub(crate) async fn hashed(mut chunks: mpsc::Receiver<Bytes>) -> Hashed {
+pub(crate) async fn hashed(body: AnswerBody) -> Hashed {
+    let mut pieces = match body {
+        AnswerBody::Whole(whole) => return Hashed { hash: Hash::Known(of(&whole)), body: AnswerBody::Whole(whole) },
+        AnswerBody::Pieces(pieces) => pieces,
+    };
     let (mut held, mut bytes) = (Vec::new(), 0);
     let mut hash = Sha256::new();
     while bytes <= HELD {
-        let Some(chunk) = chunks.recv().await else {
-            let (sender, whole) = mpsc::channel(held.len().max(1));
-            for chunk in held {
-                // There is room for all of them.
-                let _ = sender.try_send(chunk);
+        match pieces.recv().await {
+            Some(Piece::Bytes(chunk)) => {
+                bytes += chunk.len();
+                hash.update(&chunk);
+                held.push(chunk);
             }
-            return Hashed { chunks: whole, hash: Hash::Known(value(hash)) };
-        };
-        bytes += chunk.len();
-        hash.update(&chunk);
-        held.push(chunk);
+            Some(Piece::End) => {
+                let whole = if held.len() == 1 { held.remove(0) } else { held.concat().into() };
+                return Hashed { body: AnswerBody::Whole(whole), hash: Hash::Known(value(hash)) };
+            }
+            // Cut off: what there is goes on its way, and ends the same way.
+            None => break,
+        }
     }
     let (sender, passed) = mpsc::channel(AHEAD);
     let (told, due) = oneshot::channel();
     tokio::spawn(async move {
         for chunk in held {
-            if sender.send(chunk).await.is_err() {
+            if sender.send(Piece::Bytes(chunk)).await.is_err() {
                 return;
             }
         }
-        while let Some(chunk) = chunks.recv().await {
-            hash.update(&chunk);
-            if sender.send(chunk).await.is_err() {
+        while let Some(piece) = pieces.recv().await {
+            let is_end = match &piece {
+                Piece::Bytes(chunk) => {
+                    hash.update(chunk);
+                    false
+                }
+                Piece::End => true,
+            };
+            if is_end {
+                // Said before the end is, so that whoever sees that finds it.
+                let _ = told.send(HeaderMap::from_iter([(NAME, value(hash))]));
+                let _ = sender.send(piece).await;
+                return;
+            }
+            if sender.send(piece).await.is_err() {
                 return;
             }
         }
-        // Said before the last chunk's channel closes, so that whoever sees that end finds it.
-        let _ = told.send(HeaderMap::from_iter([(NAME, value(hash))]));
     });
-    Hashed { chunks: passed, hash: Hash::Due(due) }
+    Hashed { body: AnswerBody::Pieces(passed), hash: Hash::Due(due) }
 }
 
 fn value(hash: Sha256) -> HeaderValue {
@@ -84,29 +100,29 @@ fn value(hash: Sha256) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     /// Of `abc`, from FIPS 180-2.
     const ABC: &str = "sha-256=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    async fn sent(parts: Vec<Bytes>) -> (Vec<u8>, Hash) {
-        let (sender, chunks) = mpsc::channel(1);
+    async fn sent(parts: Vec<Bytes>, ends: bool) -> (Option<Bytes>, Hash) {
+        let (sender, pieces) = mpsc::channel(1);
         tokio::spawn(async move {
             for part in parts {
-                sender.send(part).await.unwrap();
+                sender.send(Piece::Bytes(part)).await.unwrap();
+            }
+            if ends {
+                sender.send(Piece::End).await.unwrap();
             }
         });
-        let Hashed { mut chunks, hash } = hashed(chunks).await;
-        let mut whole = Vec::new();
-        while let Some(chunk) = chunks.recv().await {
-            whole.extend_from_slice(&chunk);
-        }
-        (whole, hash)
+        let Hashed { body, hash } = hashed(AnswerBody::Pieces(pieces)).await;
+        (body.collect().await, hash)
     }
 
     #[tokio::test]
     async fn a_short_answer_is_known_at_once() {
-        let (whole, hash) = sent(vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")]).await;
-        assert_eq!(whole, b"abc");
+        let (whole, hash) = sent(vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")], true).await;
+        assert_eq!(whole.unwrap(), b"abc"[..]);
         assert!(matches!(hash, Hash::Known(hash) if hash == ABC));
         assert_eq!(of(b"abc"), ABC);
     }
@@ -115,9 +131,19 @@ mod tests {
     async fn a_long_answer_is_hashed_on_its_way() {
         let parts: Vec<Bytes> = (0..40u8).map(|part| Bytes::from(vec![part; 5000])).collect();
         let expected = parts.concat();
-        let (whole, hash) = sent(parts).await;
-        assert_eq!(whole, expected);
+        let (whole, hash) = sent(parts, true).await;
+        assert_eq!(whole.unwrap(), expected);
         let Hash::Due(due) = hash else { panic!("200,000 bytes are long") };
         assert_eq!(due.await.unwrap()[NAME], of(&expected));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_cut_off_has_none() {
+        for len in [1, 40] {
+            let (whole, hash) = sent(vec![Bytes::from(vec![1; 5000]); len], false).await;
+            assert_eq!(whole, None);
+            let Hash::Due(due) = hash else { panic!("nothing is known of what did not come") };
+            assert!(due.await.is_err());
+        }
     }
 }

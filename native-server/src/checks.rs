@@ -190,9 +190,10 @@ impl Evaluator {
             entropy: clock::entropy(),
         };
         let answer = self.driver.answer(route::open(request, self.host.snapshot(), &self.inside)).await;
-        let answer = answer.ok_or_else(|| "the engine gave up".to_owned())?;
+        let gave_up = || "the engine gave up".to_owned();
+        let answer = answer.ok_or_else(gave_up)?;
         let status = answer.head.status;
-        read::readings(&wire.path, status, &answer.whole().await)
+        read::readings(&wire.path, status, &answer.body.collect().await.ok_or_else(gave_up)?)
     }
 
     /// States that outlived the last run.

@@ -88,7 +88,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(service.timeout).half_close(true);
+    builder.timer(TokioTimer::new()).header_read_timeout(service.timeout);
     let answer = service_fn(move |request: Request<Incoming>| {
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(service.answer(request, peer).await) }

@@ -3,6 +3,7 @@
 use crate::drive::Driver;
 use crate::facts::{Counters, add};
 use crate::host::{Host, clock};
+use bytes::Bytes;
 use isopoint_core::dialect::exchange::{ApiConfig, ApiRequest};
 use isopoint_core::dialect::influx;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(crate) async fn run(host: Arc<Host>, driver: Driver, config: Arc<ApiConfig>,
             path: "/query".into(),
             query: String::new(),
             headers: Vec::new(),
-            body: bytes::Bytes::new(),
+            body: Bytes::new(),
             now: clock::now(),
             request_id: String::new(),
             entropy: clock::entropy(),
@@ -32,12 +33,10 @@ pub(crate) async fn run(host: Arc<Host>, driver: Driver, config: Arc<ApiConfig>,
             continue;
         }
         for query in queries {
-            let mut said = Vec::new();
-            if let Some(mut answer) = driver.answer(query.exchange).await {
-                while let Some(chunk) = answer.body.recv().await {
-                    said.extend_from_slice(&chunk);
-                }
-            }
+            let said = match driver.answer(query.exchange).await {
+                Some(answer) => answer.body.collect().await.unwrap_or_default(),
+                None => Bytes::new(),
+            };
             // A statement that fails says so under status 200.
             let failed = said.is_empty() || said.windows(8).any(|part| part == b"\"error\":");
             add(if failed { &counters.continuous_failures } else { &counters.continuous_runs }, 1);

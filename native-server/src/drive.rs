@@ -11,10 +11,12 @@ use bytes::Bytes;
 use isopoint_core::dialect::errand::{Errand, ErrandError, Told};
 use isopoint_core::dialect::exchange::{Exchange, Head, Turn};
 use isopoint_core::exec::{Budget, Pool, QueryStats};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout_at;
 
 /// Answers in progress at once of each kind, so that neither queries nor writes starve the other; the rest wait their
 /// turn. Each holds at most a few chunks and its query's memory.
@@ -23,6 +25,8 @@ const AT_ONCE: usize = 16;
 const WAITING: usize = 512;
 /// How long an exchange whose time is over may take to say so.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long an exchange goes on before anybody asks whether its client is still there.
+const AT_A_STRETCH: Duration = Duration::from_millis(5);
 /// Chunks between the engine and a slow client.
 const AHEAD: usize = 4;
 
@@ -41,20 +45,61 @@ pub(crate) struct Driver {
     counters: Arc<Counters>,
 }
 
-/// A begun answer: its head, and where its chunks come from.
+/// A begun answer.
 pub(crate) struct Answer {
     pub head: Head,
-    pub body: mpsc::Receiver<Bytes>,
+    pub body: AnswerBody,
 }
 
-impl Answer {
-    /// All of its body.
-    pub(crate) async fn whole(mut self) -> Vec<u8> {
+/// The body of an answer.
+pub(crate) enum AnswerBody {
+    /// All of it was there as soon as the head.
+    Whole(Bytes),
+    /// As it comes.
+    Pieces(mpsc::Receiver<Piece>),
+}
+
+/// What a body comes in. One that ends without saying so was cut off.
+pub(crate) enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+impl AnswerBody {
+    /// All of it; `None` if it was cut off.
+    pub(crate) async fn collect(self) -> Option<Bytes> {
+        let mut pieces = match self {
+            Self::Whole(whole) => return Some(whole),
+            Self::Pieces(pieces) => pieces,
+        };
         let mut whole = Vec::new();
-        while let Some(chunk) = self.body.recv().await {
-            whole.extend_from_slice(&chunk);
+        loop {
+            match pieces.recv().await? {
+                Piece::Bytes(bytes) => whole.extend_from_slice(&bytes),
+                Piece::End => return Some(whole.into()),
+            }
         }
-        whole
+    }
+}
+
+/// Who waits for an answer.
+struct Client {
+    /// Until the head is sent.
+    head: Option<oneshot::Sender<Head>>,
+    pieces: mpsc::Sender<Piece>,
+}
+
+impl Client {
+    fn is_gone(&self) -> bool {
+        self.head.as_ref().map_or_else(|| self.pieces.is_closed(), oneshot::Sender::is_closed)
+    }
+
+    /// Ends when nobody waits for the answer any more.
+    async fn gone(&mut self) {
+        match &mut self.head {
+            Some(head) => head.closed().await,
+            None => self.pieces.closed().await,
+        }
     }
 }
 
@@ -76,6 +121,12 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) const OWN: Self = Self { lane: Lane::Query, who: None, done: None };
+
+    fn complete(self, began: Instant, stats: QueryStats) {
+        if let Some(done) = self.done {
+            done(began.elapsed(), stats);
+        }
+    }
 }
 
 impl Driver {
@@ -117,9 +168,9 @@ impl Driver {
         }
     }
 
-    async fn place(&self, lane: Lane) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
         let _waits = self.counters.wait(lane);
-        self.places(lane).acquire().await.ok()
+        Arc::clone(self.places(lane)).acquire_owned().await.ok()
     }
 
     /// For the server itself; see [`Self::answer_to`].
@@ -130,76 +181,110 @@ impl Driver {
     /// Runs until the head is known and goes on in the background. `None`: the exchange ended without a word, or it
     /// panicked, or took longer than the deadline.
     pub(crate) async fn answer_to(&self, exchange: Box<dyn Exchange>, order: Order) -> Option<Answer> {
-        let (head_sender, head) = tokio::sync::oneshot::channel();
-        let (body_sender, body) = mpsc::channel(AHEAD);
+        let place = self.place(order.lane).await?;
+        let began = Instant::now();
+        let (exchange, turns) = self.turns(exchange)?;
+        if matches!(turns.as_slice(), [Turn::Head(_), .., Turn::Done(_)]) {
+            return self.whole(turns, |stats| order.complete(began, stats));
+        }
+        let (head_sender, head) = oneshot::channel();
+        let (sender, pieces) = mpsc::channel(AHEAD);
+        let client = Client { head: Some(head_sender), pieces: sender };
         let driver = self.clone();
         tokio::spawn(async move {
-            let began = Instant::now();
-            let Order { lane, who, done } = order;
-            let stats = driver.run(exchange, lane, who, head_sender, body_sender).await;
-            if let (Some(stats), Some(done)) = (stats, done) {
-                done(began.elapsed(), stats);
+            let Order { lane, who, .. } = &order;
+            if let Some(stats) = driver.run(exchange, turns, began, (*lane, place), who.as_ref(), client).await {
+                order.complete(began, stats);
             }
         });
-        Some(Answer { head: head.await.ok()?, body })
+        Some(Answer { head: head.await.ok()?, body: AnswerBody::Pieces(pieces) })
     }
 
+    /// Most answers are done at once: their bodies need no pieces.
+    fn whole(&self, turns: Vec<Turn>, done: impl FnOnce(QueryStats)) -> Option<Answer> {
+        let (mut head, mut chunks) = (None, Vec::new());
+        for turn in turns {
+            match turn {
+                Turn::Head(known) => head = Some(known),
+                Turn::Chunk(bytes) => chunks.push(bytes),
+                Turn::Done(stats) => {
+                    done(stats);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let whole = if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat().into() };
+        self.counters.sent(whole.len());
+        Some(Answer { head: head?, body: AnswerBody::Whole(whole) })
+    }
+
+    /// Goes on after the first turns. Returning drops the exchange, which cancels it and gives its memory back; without
+    /// [`Piece::End`] the client then sees that its answer is cut off.
     async fn run(
         self,
         mut exchange: Box<dyn Exchange>,
-        lane: Lane,
-        who: Option<Who>,
-        head: tokio::sync::oneshot::Sender<Head>,
-        body: mpsc::Sender<Bytes>,
+        mut turns: Vec<Turn>,
+        began: Instant,
+        (lane, place): (Lane, OwnedSemaphorePermit),
+        who: Option<&Who>,
+        mut client: Client,
     ) -> Option<QueryStats> {
-        let mut place = Some(self.place(lane).await?);
-        let began = Instant::now();
-        let mut head = Some(head);
+        let mut place = Some(place);
+        let end = began + self.deadline + GRACE;
+        let mut is_late = false;
         loop {
-            let (turned, turn) = self.turn(exchange).await?;
-            exchange = turned;
-            match turn {
-                Turn::Head(known) => {
-                    let _ = head.take()?.send(known);
-                }
-                // The client has gone: dropping the exchange cancels it.
-                Turn::Chunk(bytes) => {
-                    self.counters.sent(bytes.len());
-                    body.send(bytes).await.ok()?;
-                }
-                Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
-                Turn::Write { database, policy, batch } => {
-                    let copies = Copies::of(&self.host.snapshot(), &database, policy.as_deref(), &batch);
-                    let outcome = self.host.write(database, policy, batch).await;
-                    if let (Ok(_), Some(copies)) = (&outcome, &copies) {
-                        self.subscribers.send(copies);
-                    }
-                    exchange.wrote(outcome, self.host.snapshot());
-                }
-                Turn::Command(command) => {
-                    let told = who.as_ref().zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
-                    let outcome = self.host.command(command).await;
-                    if let Some(((who, audit), command)) = told {
-                        let failed = outcome.as_ref().err().map(ToString::to_string);
-                        audit.command(who, &command, failed.as_deref());
-                    }
-                    exchange.wrote(outcome, self.host.snapshot());
-                }
-                Turn::Ask(errands) => {
-                    // Others may be answered while this one waits for the world.
-                    place.take();
-                    let told = tokio::select! {
-                        told = self.run_errands(errands, self.deadline.saturating_sub(began.elapsed())) => told,
-                        () = gone(&mut head, &body) => return None,
-                    };
-                    place = Some(self.place(lane).await?);
-                    exchange.told(told);
-                }
-                Turn::Yield if body.is_closed() || began.elapsed() > self.deadline + GRACE => return None,
-                Turn::Yield if began.elapsed() > self.deadline => exchange.expire(),
-                Turn::Yield => {}
-                Turn::Done(stats) => return Some(stats),
+            if !is_late && began.elapsed() > self.deadline {
+                exchange.expire();
+                is_late = true;
             }
+            for turn in turns {
+                match turn {
+                    Turn::Head(known) => {
+                        let _ = client.head.take()?.send(known);
+                    }
+                    Turn::Chunk(bytes) => {
+                        self.counters.sent(bytes.len());
+                        // One that takes nothing is not waited for any longer than one that asks for much.
+                        timeout_at(end.into(), client.pieces.send(Piece::Bytes(bytes))).await.ok()?.ok()?;
+                    }
+                    Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
+                    Turn::Write { database, policy, batch } => {
+                        let copies = Copies::of(&self.host.snapshot(), &database, policy.as_deref(), &batch);
+                        let outcome = self.host.write(database, policy, batch).await;
+                        if let (Ok(_), Some(copies)) = (&outcome, &copies) {
+                            self.subscribers.send(copies);
+                        }
+                        exchange.wrote(outcome, self.host.snapshot());
+                    }
+                    Turn::Command(command) => {
+                        let told = who.zip(self.audit.as_ref()).map(|audited| (audited, command.clone()));
+                        let outcome = self.host.command(command).await;
+                        if let Some(((who, audit), command)) = told {
+                            let failed = outcome.as_ref().err().map(ToString::to_string);
+                            audit.command(who, &command, failed.as_deref());
+                        }
+                        exchange.wrote(outcome, self.host.snapshot());
+                    }
+                    Turn::Ask(errands) => {
+                        // Others may be answered while this one waits for the world.
+                        place.take();
+                        let told = tokio::select! {
+                            told = self.run_errands(errands, self.deadline.saturating_sub(began.elapsed())) => told,
+                            () = client.gone() => return None,
+                        };
+                        place = Some(self.place(lane).await?);
+                        exchange.told(told);
+                    }
+                    Turn::Yield if client.is_gone() || Instant::now() > end => return None,
+                    Turn::Yield => {}
+                    Turn::Done(stats) => {
+                        timeout_at(end.into(), client.pieces.send(Piece::End)).await.ok()?.ok()?;
+                        return Some(stats);
+                    }
+                }
+            }
+            (exchange, turns) = self.turns(exchange)?;
         }
     }
 
@@ -224,21 +309,33 @@ impl Driver {
         told
     }
 
-    /// One turn on a thread that may be busy. `None` when it panicked: the request dies, the server does not.
-    async fn turn(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Turn)> {
+    /// Some turns, as far as they need nothing but files. This thread is then busy for a while, and its other tasks go to
+    /// another one. `None` when a turn panicked: the request dies, the server does not.
+    fn turns(&self, mut exchange: Box<dyn Exchange>) -> Option<(Box<dyn Exchange>, Vec<Turn>)> {
         let budget = Budget { pool: self.threads.map(|threads| threads as &'static dyn Pool), ..Budget::SLICE };
-        let turned = tokio::task::spawn_blocking(move || {
-            let turn = exchange.turn(budget);
-            (exchange, turn)
-        });
-        turned.await.ok()
-    }
-}
-
-/// Ends when nobody waits for the answer any more.
-async fn gone(head: &mut Option<tokio::sync::oneshot::Sender<Head>>, body: &mpsc::Sender<Bytes>) {
-    match head {
-        Some(head) => head.closed().await,
-        None => body.closed().await,
+        let some = || {
+            let (began, mut turns, mut chunks) = (Instant::now(), Vec::new(), 0);
+            while began.elapsed() < AT_A_STRETCH {
+                match exchange.turn(budget) {
+                    Turn::Read(ranges) => exchange.supply(self.host.read(&ranges)),
+                    Turn::Chunk(bytes) if chunks + 1 < AHEAD => {
+                        turns.push(Turn::Chunk(bytes));
+                        chunks += 1;
+                    }
+                    head @ Turn::Head(_) => turns.push(head),
+                    Turn::Yield => {}
+                    turn => {
+                        turns.push(turn);
+                        return turns;
+                    }
+                }
+            }
+            turns.push(Turn::Yield);
+            turns
+        };
+        // What a panic may have left half done is dropped with the exchange; what the host holds is behind locks that say
+        // that they were poisoned.
+        let turns = catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(some))).ok()?;
+        Some((exchange, turns))
     }
 }

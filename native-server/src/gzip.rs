@@ -1,5 +1,6 @@
 //! Packed bodies: gzip in and out, and what Datadog's Agent and clients send besides.
 
+use crate::drive::{AnswerBody, Piece};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -68,28 +69,41 @@ fn read_all(decoder: impl std::io::Read, limit: u64) -> Result<Vec<u8>, Refusal>
     }
 }
 
-/// Packs chunks as they come; each is flushed, so that a chunked answer arrives chunk by chunk.
-pub(crate) fn pack_stream(mut chunks: mpsc::Receiver<Bytes>) -> mpsc::Receiver<Bytes> {
+/// Packs a whole body at once, others as they come: each piece is flushed, so that a chunked answer arrives chunk by
+/// chunk.
+pub(crate) fn pack(body: AnswerBody) -> AnswerBody {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut plain = match body {
+        AnswerBody::Whole(whole) => {
+            encoder.write_all(&whole).expect("memory takes all");
+            return AnswerBody::Whole(encoder.finish().expect("memory takes all").into());
+        }
+        AnswerBody::Pieces(pieces) => pieces,
+    };
     let (sender, packed) = mpsc::channel(4);
     tokio::spawn(async move {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        while let Some(chunk) = chunks.recv().await {
+        while let Some(piece) = plain.recv().await {
+            let Piece::Bytes(chunk) = piece else {
+                let rest = encoder.finish().expect("memory takes all");
+                let _ = sender.send(Piece::Bytes(rest.into())).await;
+                let _ = sender.send(Piece::End).await;
+                return;
+            };
             encoder.write_all(&chunk).and_then(|()| encoder.flush()).expect("memory takes all");
             let bytes = std::mem::take(encoder.get_mut());
-            if sender.send(Bytes::from(bytes)).await.is_err() {
+            if sender.send(Piece::Bytes(Bytes::from(bytes))).await.is_err() {
                 return;
             }
         }
-        let _ = sender.send(Bytes::from(encoder.finish().expect("memory takes all"))).await;
     });
-    packed
+    AnswerBody::Pieces(packed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pack(text: &[u8]) -> Vec<u8> {
+    fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(text).unwrap();
         encoder.finish().unwrap()
@@ -103,7 +117,7 @@ mod tests {
         let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
         raw.write_all(&text).unwrap();
         let packed = [
-            ("gzip", pack(&text)),
+            ("gzip", gzip(&text)),
             ("deflate", zlib.finish().unwrap()),
             ("deflate", raw.finish().unwrap()),
             ("zstd", zstd::encode_all(&*text, 3).unwrap()),
@@ -118,7 +132,7 @@ mod tests {
 
     #[test]
     fn bombs_and_rubbish_are_refused() {
-        let packed = pack(&vec![b'x'; 1 << 20]);
+        let packed = gzip(&vec![b'x'; 1 << 20]);
         assert_eq!(unpack(&packed, 1 << 20).unwrap().len(), 1 << 20);
         assert_eq!(unpack(&packed, (1 << 20) - 1), Err(Refusal::TooLarge));
         assert_eq!(unpack(b"", 9), Err(Refusal::Broken("EOF")));

@@ -6,7 +6,7 @@ use crate::answer_hash::{self, Hash};
 use crate::assets;
 use crate::audit::Audit;
 use crate::checks::Checks;
-use crate::drive::{Answer, Driver, Lane, Order};
+use crate::drive::{Answer, AnswerBody, Driver, Lane, Order, Piece};
 use crate::facts::{Counters, Watch, add};
 use crate::grafana::client::Caller;
 use crate::grafana::proxy;
@@ -302,11 +302,7 @@ impl Service {
         let answer = self.driver.answer_to(exchange, order).await;
         match answer {
             Some(answer) => self.stream(answer, headers).await,
-            None => plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "application/json",
-                "{\"error\":\"the server gave up on this request; its log says why\"}\n",
-            ),
+            None => gave_up(),
         }
     }
 
@@ -377,20 +373,24 @@ impl Service {
     async fn stream(&self, answer: Answer, headers: &HeaderMap) -> Response<Body> {
         let head = answer.head.clone();
         if head.complete {
-            let whole = answer.whole().await;
+            let Some(whole) = answer.body.collect().await else { return gave_up() };
             let hash = answer_hash::of(&whole);
-            let mut response = self.send(head, full(Bytes::from(whole)));
+            let mut response = self.send(head, full(whole));
             response.headers_mut().insert(answer_hash::NAME, hash);
             return response;
         }
-        let answer_hash::Hashed { chunks, hash } = answer_hash::hashed(answer.body).await;
+        let answer_hash::Hashed { body, hash } = answer_hash::hashed(answer.body).await;
         let packed = head.status == 200 && gzip::accepted(headers);
-        let chunks = if packed { gzip::pack_stream(chunks) } else { chunks };
+        let body = if packed { gzip::pack(body) } else { body };
         let (name, value, trailers) = match hash {
             Hash::Known(hash) => (answer_hash::NAME, hash, None),
             Hash::Due(due) => (header::TRAILER, HeaderValue::from_static("x-answer-hash"), Some(due)),
         };
-        let mut response = self.send(head, BodyExt::boxed(StreamBody::new(Chunks { chunks, trailers })));
+        let body = match body {
+            AnswerBody::Whole(whole) => full(whole),
+            AnswerBody::Pieces(pieces) => BodyExt::boxed(StreamBody::new(Chunks { pieces, trailers, ended: false })),
+        };
+        let mut response = self.send(head, body);
         response.headers_mut().insert(name, value);
         if packed {
             response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -483,6 +483,14 @@ impl BodyRefusal {
     }
 }
 
+fn gave_up() -> Response<Body> {
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "application/json",
+        "{\"error\":\"the server gave up on this request; its log says why\"}\n",
+    )
+}
+
 pub(crate) fn plain(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(full(text.into()));
     *response.status_mut() = status;
@@ -506,22 +514,28 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed()
 }
 
-pub(crate) fn stream_body(chunks: mpsc::Receiver<Bytes>) -> Body {
-    BodyExt::boxed(StreamBody::new(Chunks { chunks, trailers: None }))
+pub(crate) fn stream_body(pieces: mpsc::Receiver<Piece>) -> Body {
+    BodyExt::boxed(StreamBody::new(Chunks { pieces, trailers: None, ended: false }))
 }
 
 /// A receiver as a stream of body frames, and what comes after them.
 struct Chunks {
-    chunks: mpsc::Receiver<Bytes>,
+    pieces: mpsc::Receiver<Piece>,
     trailers: Option<oneshot::Receiver<HeaderMap>>,
+    ended: bool,
 }
 
 impl futures_core::Stream for Chunks {
     type Item = Result<Frame<Bytes>, io::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(bytes) = ready!(self.chunks.poll_recv(context)) {
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        if !self.ended {
+            match ready!(self.pieces.poll_recv(context)) {
+                Some(Piece::Bytes(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Some(Piece::End) => self.ended = true,
+                // The connection ends without the last chunk: no client takes a part for the whole.
+                None => return Poll::Ready(Some(Err(io::Error::other("the answer was cut off")))),
+            }
         }
         let Some(due) = &mut self.trailers else { return Poll::Ready(None) };
         let told = ready!(Pin::new(due).poll(context));

@@ -46,6 +46,10 @@ mod who;
 
 use std::process::ExitCode;
 
+/// Queries ask for many small pieces on several threads; the C library's allocator, musl's above all, takes longer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

@@ -114,7 +114,7 @@ async fn explain(
         entropy: clock::entropy(),
     };
     let answer = driver.answer(route::open(request, host.snapshot(), inside)).await?;
-    let answer = answer.whole().await;
+    let answer = answer.body.collect().await?;
     let document: serde_json::Value = serde_json::from_slice(&answer).ok()?;
     let rows = document.pointer("/results/0/series/0/values")?.as_array()?;
     let lines = rows.iter().filter_map(|row| row.get(0)?.as_str());

@@ -1,8 +1,8 @@
 //! What a page's replica asks for: the manifest, parts of block files, and the tail. Formats: `isopoint_core::sync`.
 
+use crate::drive::Piece;
 use crate::host::{Host, News, clock};
 use crate::http::{Body, full, plain, stream_body};
-use bytes::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use isopoint_core::dialect::form;
@@ -100,13 +100,13 @@ fn byte_range(text: &str, len: usize) -> Option<(usize, usize)> {
 
 async fn tail(host: &Arc<Host>, database: &str) -> Response<Body> {
     let Some((view, first, mut news)) = host.follow(database) else { return no_database(database) };
-    let (sender, body) = mpsc::channel::<Bytes>(16);
+    let (sender, body) = mpsc::channel::<Piece>(16);
     let (host, database) = (Arc::clone(host), database.to_owned());
     tokio::spawn(async move {
         let send = async |frame: &TailFrame<'_>| {
             let mut out = Vec::new();
             write_frame(frame, &mut out);
-            sender.send(Bytes::from(out)).await.is_ok()
+            sender.send(Piece::Bytes(out.into())).await.is_ok()
         };
         let mut told = manifest(&view, first);
         let mut alive = send(&TailFrame::Manifest(told.clone())).await;
@@ -114,7 +114,7 @@ async fn tail(host: &Arc<Host>, database: &str) -> Response<Body> {
         let begun = sender.clone();
         let encoded = tokio::task::spawn_blocking(move || {
             memtable_frames(&view, |frame| {
-                let _ = begun.blocking_send(Bytes::from(frame));
+                let _ = begun.blocking_send(Piece::Bytes(frame.into()));
             });
         });
         alive &= encoded.await.is_ok() && send(&TailFrame::Clock(clock::now().nanos())).await;
@@ -146,6 +146,7 @@ async fn tail(host: &Arc<Host>, database: &str) -> Response<Body> {
                 Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => false,
             };
         }
+        let _ = sender.send(Piece::End).await;
     });
     let mut response = no_cache(Response::new(stream_body(body)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -179,6 +179,7 @@ impl Builder<'_> {
                 matches!(aggregate.bucket, Bucket::Every { .. }) && self.limits.max_select_buckets == 0
             }
             Node::Order(order) => self.gives_first_rows(&order.input),
+            Node::Map(map) => !map.drop_empty && self.gives_first_rows(&map.input),
             // Rows it makes stand before rows that are there, so that there are no fewer.
             Node::Fill(fill) => {
                 let looks_ahead = |with: &FillWith| {

@@ -179,13 +179,15 @@ struct Member {
     at: usize,
     /// Whether it has one.
     there: bool,
+    /// What the texts that order equal times are in all rows of the run, if they are the same in all.
+    texts: Option<Vec<Option<Box<str>>>>,
     /// Its place among the members whose rows are being copied.
     place: Cell<usize>,
 }
 
 impl Member {
     const fn new(cursor: Box<dyn Cursor>) -> Self {
-        Self { cursor, times: Vec::new(), first: 0, at: 0, there: false, place: Cell::new(0) }
+        Self { cursor, times: Vec::new(), first: 0, at: 0, there: false, texts: None, place: Cell::new(0) }
     }
 }
 
@@ -240,6 +242,13 @@ impl Order {
         if texts.is_empty() {
             return false;
         }
+        if let (Some(a), Some(b)) = (&a.texts, &b.texts) {
+            let first = a.iter().zip(b).find(|(one, two)| one != two || one.is_none());
+            return match first {
+                Some((Some(one), Some(two))) => (one < two) != self.descending,
+                _ => false,
+            };
+        }
         let (a_rows, b_rows) = (a.cursor.rows(), b.cursor.rows());
         for column in texts {
             let one = a_rows.columns.get(*column).and_then(|view| view.get(a.first + a.at));
@@ -250,6 +259,17 @@ impl Order {
             }
         }
         false
+    }
+
+    /// The texts that order equal times, where all rows have the same.
+    fn fixed_texts(&self, rows: &Rows<'_>) -> Option<Vec<Option<Box<str>>>> {
+        let Ties::Heap { texts } = &self.ties else { return None };
+        let fixed = texts.iter().map(|column| match rows.columns.get(*column) {
+            Some(View::Constant(Value::String(text))) => Some(Some(Box::from(*text))),
+            Some(View::Column(_)) => None,
+            _ => Some(None),
+        });
+        fixed.collect()
     }
 
     /// Whether rows of a member may leave one after the other without being put back, as long as they come before
@@ -266,11 +286,12 @@ impl MergeCursor {
         while let Some(&member) = self.lacking.front() {
             match self.inputs[member].cursor.next(cx)? {
                 Poll::Rows => {
-                    let Member { cursor, times, first, at, there, .. } = &mut self.inputs[member];
+                    let Member { cursor, times, first, at, there, texts, .. } = &mut self.inputs[member];
                     let rows = cursor.rows();
                     times.clear();
                     times.extend_from_slice(rows.times());
                     (*first, *at, *there) = (rows.from, 0, true);
+                    *texts = self.order.fixed_texts(&rows);
                     self.keys[member] = self.order.key(times[0]);
                     if let Some(heap) = &mut self.heap {
                         heap.push(member, &|a, b| self.order.less(&self.inputs, &self.keys, a, b));
@@ -356,12 +377,7 @@ impl MergeCursor {
         for (at, column) in self.out.columns.iter_mut().enumerate() {
             for Stretch { member, from, to } in &self.chosen {
                 let input = &self.inputs[*member];
-                let view = views[input.place.get()][at];
-                if to - from == 1 {
-                    column.push(view.get(input.first + from));
-                } else {
-                    extend(column, view, input.first + from, input.first + to);
-                }
+                extend(column, views[input.place.get()][at], input.first + from, input.first + to);
             }
         }
         self.chosen.clear();

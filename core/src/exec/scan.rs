@@ -168,7 +168,7 @@ impl Source for ScanSource {
             pace: ask.pace,
             runs: None,
             kept: None,
-            scratch: Table::new(&header.columns),
+            scratch: Table::new(&header.columns[..self.shared.fields.len()]),
         })
     }
 
@@ -276,7 +276,7 @@ struct SeriesCursor {
     range: TimeRange,
     pace: Pace,
     runs: Option<Runs>,
-    /// The rows that passed, if not all did.
+    /// The fields of the rows that passed, if not all did.
     kept: Option<Table>,
     scratch: Table,
 }
@@ -304,11 +304,14 @@ impl SeriesCursor {
 
     /// All rows of the run, with the tags beside them.
     fn all(&self) -> Rows<'_> {
-        let mut rows = self.runs.as_ref().expect("pulled before").rows();
-        rows.columns.extend(
+        self.tagged(self.runs.as_ref().expect("pulled before").rows())
+    }
+
+    fn tagged<'a>(&'a self, mut fields: Rows<'a>) -> Rows<'a> {
+        fields.columns.extend(
             self.tags.iter().map(|tag| tag.as_deref().map_or(View::Absent, |text| View::Constant(Value::String(text)))),
         );
-        rows
+        fields
     }
 
     /// Drops the rows that do not count. False when none stay.
@@ -359,7 +362,7 @@ impl Cursor for SeriesCursor {
     }
 
     fn rows(&self) -> Rows<'_> {
-        self.kept.as_ref().map_or_else(|| self.all(), Table::rows)
+        self.kept.as_ref().map_or_else(|| self.all(), |kept| self.tagged(kept.rows()))
     }
 
     fn summary(&self) -> Option<&Summary> {

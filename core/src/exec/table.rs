@@ -88,6 +88,17 @@ fn column_bytes(column: &Column) -> usize {
 /// Appends rows `from..to` of a view of the column's own type.
 pub(super) fn extend(column: &mut Column, view: View<'_>, from: usize, to: usize) {
     let rows = to - from;
+    // Merges copy row by row.
+    if rows == 1 {
+        if let (Column { values: Values::Float(into), present: None }, View::Column(source)) = (&mut *column, view)
+            && let Column { values: Values::Float(values), present: None } = source
+        {
+            into.push(values[from]);
+        } else {
+            column.push(view.get(from));
+        }
+        return;
+    }
     let source = match view {
         View::Absent => return column.extend_absent(rows),
         View::Constant(value) => return extend_constant(column, value, rows),

@@ -66,6 +66,7 @@ impl Core {
         // As a page's engine counts, which begins anew with every case.
         entropy[..8].copy_from_slice(&(self.requests - 1).to_be_bytes());
         let request = api_request(request, now, request_id, entropy);
+        let is_head = request.method == "HEAD";
         let mut exchange = route::open(request, self.host.snapshot(), &self.config);
         let mut answer = Answer::default();
         loop {
@@ -75,6 +76,8 @@ impl Core {
                     let header = |(name, value): (String, String)| (name, latin1(value.as_bytes()));
                     answer.headers = head.headers.into_iter().map(header).collect();
                 }
+                // What HTTP would not send either.
+                Turn::Chunk(_) if is_head => {}
                 Turn::Chunk(bytes) => answer.body.extend_from_slice(&bytes),
                 Turn::Read(ranges) => exchange.supply(Ok(ranges.iter().map(|range| self.host.read(range)).collect())),
                 Turn::Write { database, policy, batch } => {

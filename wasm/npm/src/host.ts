@@ -228,12 +228,14 @@ export class Host {
     if (named !== null) await abortable(this.ready(named), watch.signal);
     if (this.transport) await abortable(this.readyFor(path, sent), watch.signal);
     const headers = Object.entries(request.headers ?? {}).map(([name, value]): [string, string] => [name.toLowerCase(), value]);
-    const task = this.full.open(request.method.toUpperCase(), path, query, headers, sent, nanos(now));
+    const method = request.method.toUpperCase();
+    const task = this.full.open(method, path, query, headers, sent, nanos(now));
     let head = { status: 500, headers: [] as [string, string][] };
     const chunks: Uint8Array[] = [];
     const stats = await this.run(task, watch, (turn) => {
       if (turn.kind === "head") head = { status: turn.status, headers: turn.headers };
-      if (turn.kind === "chunk") chunks.push(turn.bytes);
+      // What HTTP would not send either.
+      if (turn.kind === "chunk" && method !== "HEAD") chunks.push(turn.bytes);
     });
     const body = joinBytes(chunks);
     if (path === "/write" && head.status === 204 && named !== null) this.emit({ type: "points", database: named, points: stats.points });

@@ -98,6 +98,8 @@ test("exchange answers as the server would", async () => {
   const answer = await engine.exchange({ method: "GET", url: "/query?db=d&epoch=ns&q=SELECT+v+FROM+m" });
   assert.equal(new TextDecoder().decode(answer.body), '{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time","v"],"values":[[1,1]]}]}]}\n');
   assert.equal((await engine.exchange({ method: "GET", url: "/nothing" })).status, 404);
+  const lengths = ["GET", "HEAD"].map(async (method) => (await engine.exchange({ method, url: "/query?db=d&q=SELECT+v+FROM+m" })).body.length);
+  assert.deepEqual((await Promise.all(lengths)).map((length) => length > 0), [true, false]);
   engine.close();
 });
 
