@@ -224,9 +224,8 @@ impl FileIndex {
         let (mut kept, mut renamed) = (Vec::new(), Vec::new());
         let mut keys = self.series_keys();
         while let Some((slot, key)) = keys.next()? {
-            let canonical = SeriesKey::from_canonical(key);
-            let canonical =
-                canonical.ok_or(DecodeError { what: "series key not canonical", offset: u64::from(slot) })?;
+            let damaged = DecodeError { what: "series key not canonical", offset: u64::from(slot) };
+            let canonical = SeriesKey::from_canonical(key).ok_or(damaged)?;
             match name.key(&canonical) {
                 Some(key) => renamed.push((Box::from(key.as_bytes()), slot)),
                 None => kept.push((Box::from(key), slot)),
