@@ -4,11 +4,13 @@
 
 pub mod delete;
 mod documents;
+pub mod rename;
 mod state;
 mod wire;
 
 pub use delete::{Delete, Target};
 pub use documents::{DocumentChanges, Documents, Space};
+pub use rename::{Named, NewName, Rename};
 pub use state::{AUTOGEN, Catalog, DatabaseEntry, PolicyEntry, ShardEntry};
 
 use crate::time::{NANOS_PER_DAY, NANOS_PER_HOUR, NANOS_PER_WEEK, TimeRange, Timestamp};
@@ -46,6 +48,8 @@ pub enum Command {
     Documents(DocumentChanges),
     /// Points go; the catalog stays as it is.
     Delete(Delete),
+    /// Series or fields get another name; the catalog stays as it is.
+    Rename(Rename),
     /// Absent: nothing happens.
     DropShard {
         id: u64,
@@ -89,6 +93,11 @@ pub enum CatalogError {
     DurationTooLow,
     #[error("retention policy duration must be greater than the shard duration")]
     DurationBelowShard,
+    /// There is nothing of the name that is to be changed.
+    #[error("{0} not found")]
+    NothingNamed(String),
+    #[error("{0} already exists")]
+    NameTaken(String),
     /// Decide again on what is there now.
     #[error("the documents of {0} have changed meanwhile")]
     DocumentsChanged(String),

@@ -79,6 +79,24 @@ impl IndexWriter {
         }
     }
 
+    /// Gives series of a measurement other keys, all of one measurement and none known yet; their numbers stay.
+    pub fn rename(&mut self, measurement: &str, to: impl Fn(&SeriesKey) -> Option<SeriesKey>) {
+        let index = Arc::make_mut(&mut self.index);
+        let Some(before) = index.measurements.remove(measurement) else { return };
+        let mut after = MeasurementIndex::default();
+        let mut name = None;
+        for (id, key) in before.by_id() {
+            let renamed = to(key).unwrap_or_else(|| key.clone());
+            self.by_key.remove(key);
+            self.by_key.insert(renamed.clone(), *id);
+            name.get_or_insert_with(|| renamed.measurement().into_owned());
+            after.insert(*id, renamed);
+        }
+        if let Some(name) = name {
+            index.measurements.insert(Arc::from(name), Arc::new(after));
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.by_key.len()
     }

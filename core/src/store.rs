@@ -63,7 +63,7 @@ use std::collections::VecDeque;
 use wal::{PointsWriter, Wal};
 
 /// The format of data folders that this program writes, and the newest it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 #[derive(Clone, Debug)]
 pub struct StoreConfig {

@@ -99,6 +99,7 @@ fn describe(command: &Command) -> Option<String> {
             format!("{}: {}", changes.space, keys.collect::<Vec<_>>().join(", "))
         }
         Command::Delete(_) => "deleted points".to_owned(),
+        Command::Rename(rename) => format!("renamed {:?} to {:?}", rename.name.from, rename.name.to),
         Command::DropShard { id } => format!("dropped shard {id}"),
     })
 }

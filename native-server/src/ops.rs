@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use export::ExportArgs;
 pub(crate) use repair::RepairArgs;
-pub(crate) use snapshot::SnapshotArgs;
+pub(crate) use snapshot::{SnapshotArgs, base64};
 
 /// The data folder a command is about.
 #[derive(Clone, Debug, clap::Args)]

@@ -2,15 +2,21 @@
 //!
 //! A subscription's destinations each have a queue of a fixed number of batches; what finds it full is dropped and
 //! counted, so a subscriber that is slow or gone costs the writers nothing. With mode ANY there is one queue for all
-//! destinations, and each batch goes to the next of them that takes it.
+//! destinations, and each batch goes to the next of them that takes it. A destination of `https` is trusted by the
+//! system's certificates, or those of the file that `SSL_CERT_FILE` names.
 
 use crate::facts::{Counters, add};
+use crate::grafana::client::trust;
+use crate::ops::base64;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::header::AUTHORIZATION;
 use hyper::{Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use isopoint_core::dialect::errand::Tls;
 use isopoint_core::dialect::influx::{self, Subscription};
 use isopoint_core::model::WriteBatch;
 use isopoint_core::store::Snapshot;
@@ -94,7 +100,7 @@ impl Subscribers {
 
     /// Empties one queue until it was idle for a while.
     async fn deliver(self: Arc<Self>, destinations: Vec<String>, mut copies: mpsc::Receiver<Copy>) {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = connections();
         let mut turn = 0;
         loop {
             let Ok(Some(copy)) = tokio::time::timeout(IDLE, copies.recv()).await else {
@@ -110,12 +116,16 @@ impl Subscribers {
             let mut taken = false;
             for at in 0..destinations.len() {
                 let destination = &destinations[(turn + at) % destinations.len()];
-                match send(&client, destination, &copy).await {
+                let sent = match &client {
+                    Ok(client) => send(client, destination, &copy).await,
+                    Err(why) => Err(why.clone()),
+                };
+                match sent {
                     Ok(()) => {
                         taken = true;
                         break;
                     }
-                    Err(error) => why = format!("{destination}: {error}"),
+                    Err(error) => why = format!("{}: {error}", without_credentials(destination)),
                 }
             }
             turn += 1;
@@ -129,13 +139,26 @@ impl Subscribers {
     }
 }
 
-async fn send(client: &Client<HttpConnector, Full<Bytes>>, destination: &str, copy: &Copy) -> Result<(), String> {
+type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// What plain and secured requests go out by. The error is why TLS cannot be used.
+fn connections() -> Result<Connections, String> {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(trust(&Tls::default())?);
+    Ok(Client::builder(TokioExecutor::new()).build(builder.https_or_http().enable_http1().build()))
+}
+
+async fn send(client: &Connections, destination: &str, copy: &Copy) -> Result<(), String> {
     match destination.split_once("://") {
         Some(("udp", address)) => datagrams(address, &copy.lines).await.map_err(|error| error.to_string()),
-        Some(("http", _)) => {
-            let uri = format!("{}/write?{}", destination.trim_end_matches('/'), copy.query);
+        Some((scheme @ ("http" | "https"), rest)) => {
+            let (credentials, place) = rest.rsplit_once('@').map_or((None, rest), |(who, place)| (Some(who), place));
+            let uri = format!("{scheme}://{}/write?{}", place.trim_end_matches('/'), copy.query);
             let uri: Uri = uri.parse().map_err(|_| "no usable address".to_owned())?;
-            let request = Request::post(uri).body(Full::new(copy.lines.clone())).map_err(|error| error.to_string())?;
+            let mut request = Request::post(uri);
+            if let Some(credentials) = credentials {
+                request = request.header(AUTHORIZATION, basic(credentials));
+            }
+            let request = request.body(Full::new(copy.lines.clone())).map_err(|error| error.to_string())?;
             let answer = tokio::time::timeout(PATIENCE, client.request(request)).await;
             let answer = answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())?;
             let status = answer.status();
@@ -143,8 +166,39 @@ async fn send(client: &Client<HttpConnector, Full<Bytes>>, destination: &str, co
             let _ = tokio::time::timeout(PATIENCE, answer.into_body().collect()).await;
             if status.is_success() { Ok(()) } else { Err(format!("status {status}")) }
         }
-        _ => Err("only http and udp can be sent to: this build has no TLS".to_owned()),
+        _ => Err("only http, https and udp can be sent to".to_owned()),
     }
+}
+
+/// A destination as it may stand in a log.
+fn without_credentials(destination: &str) -> &str {
+    destination.rsplit_once('@').map_or(destination, |(_, place)| place)
+}
+
+/// The header for `user:password` of an address, where characters may be percent-encoded.
+fn basic(credentials: &str) -> String {
+    let mut header = "Basic ".to_owned();
+    base64(&percent_decode(credentials.as_bytes()), &mut header);
+    header
+}
+
+fn percent_decode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let hex = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        match (first, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                rest = &after[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    out
 }
 
 /// Whole lines, as many as fit in a datagram.
@@ -185,6 +239,11 @@ fn whole_lines(text: &[u8]) -> Vec<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_of_an_address_become_a_header() {
+        assert_eq!(basic("user:p%40ss%2"), "Basic dXNlcjpwQHNzJTI=");
+    }
 
     #[test]
     fn a_line_feed_in_a_string_ends_no_line() {

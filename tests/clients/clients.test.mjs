@@ -16,6 +16,12 @@ test("Python influxdb", { skip: !existsSync(PYTHON) && `no ${PYTHON}` }, async (
   assert.match(await run(PYTHON, [join(ROOT, "tests/clients/influxdb_client.py"), String(server.port)]), /ok\n$/);
 });
 
+const RUST = process.env.ISOPOINT_CLIENTS_INFLUX ?? "";
+
+test("the Rust crate influxdb", { skip: !existsSync(RUST) && "ISOPOINT_CLIENTS_INFLUX names no program" }, async () => {
+  assert.match(await run(RUST, [server.url]), /ok\n$/);
+});
+
 test("Node influx", async () => {
   const { InfluxDB, FieldType } = await import("influx");
   const schema = [{ measurement: "response", fields: { path: FieldType.STRING, ms: FieldType.INTEGER }, tags: ["host"] }];

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use isopoint_core::model::{Column, SeriesKey};
 use isopoint_core::store::block::{BlockReader, FileSlice};
 use isopoint_core::store::snapshot::{Run, Shard};
-use isopoint_core::store::tombstone::uncut;
+use isopoint_core::store::tombstone::{mask_of, masked, uncut};
 use isopoint_core::store::{ByteRange, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ fn read_run(run: &Run, read: &mut impl FnMut(&ByteRange) -> Bytes, mut each: imp
     };
     match run {
         Run::Chunk(chunk) => chunk.columns.iter().for_each(|(name, column)| emit(&chunk.times, name, column)),
-        Run::Block { file, entry, cuts } => {
+        Run::Block { file, entry, cuts, masks } => {
             let range = entry.range();
             let len = u32::try_from(range.len).expect("a block is small");
             let bytes = read(&ByteRange { file: file.name.clone(), offset: range.offset, len });
@@ -65,8 +65,10 @@ fn read_run(run: &Run, read: &mut impl FnMut(&ByteRange) -> Bytes, mut each: imp
             let kept = uncut(cuts, &times);
             let left: Vec<i64> = kept.iter().map(|row| times[*row as usize]).collect();
             for column in &entry.columns {
+                let Some(hidden) = mask_of(masks, column) else { continue };
                 let mut values = Column::new(column.field_type);
                 reader.column(column, &mut values).expect("a column decodes");
+                let values = masked(&values, &times, hidden);
                 emit(&left, &file.index.fields()[column.field as usize].name, &values.gather(&kept));
             }
         }

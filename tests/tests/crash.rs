@@ -5,7 +5,7 @@
 //! that one alone, `CRASH_SEEDS=100000` so many.
 
 use bytes::Bytes;
-use isopoint_core::catalog::{CatalogError, Command, Delete, DocumentChanges, Target};
+use isopoint_core::catalog::{CatalogError, Command, Delete, DocumentChanges, Named, NewName, Rename, Target};
 use isopoint_core::model::{SeriesKey, WriteBatch};
 use isopoint_core::store::{Action, Event, Recovery, Store, StoreConfig, WriteError, WriteId, Written};
 use isopoint_core::time::{NANOS_PER_HOUR, NANOS_PER_SEC, NANOS_PER_WEEK, TimeRange, Timestamp};
@@ -99,8 +99,8 @@ impl Val {
 struct Model {
     databases: BTreeSet<String>,
     points: Dump,
-    /// Of a field in a shard.
-    types: BTreeMap<(String, i64, &'static str), FieldType>,
+    /// Of a field of a measurement in a shard.
+    types: BTreeMap<(String, i64, String, String), FieldType>,
     /// Of the one space there is, with its revision.
     documents: (u64, BTreeMap<String, Bytes>),
 }
@@ -108,6 +108,10 @@ struct Model {
 /// Epoch is a Thursday, shards begin on Mondays.
 fn shard_of(time: i64) -> i64 {
     (time - 4 * 24 * NANOS_PER_HOUR).div_euclid(NANOS_PER_WEEK)
+}
+
+fn measurement_of(series: &str) -> &str {
+    series.split(',').next().unwrap_or_default()
 }
 
 impl Model {
@@ -123,6 +127,7 @@ impl Model {
                 self.types.retain(|(database, ..), _| database != name);
             }
             Op::Command(Command::Delete(delete)) => return self.delete(delete),
+            Op::Command(Command::Rename(rename)) => return self.rename(rename),
             Op::Command(Command::Documents(wanted)) => {
                 let (revision, documents) = &mut self.documents;
                 if *revision != wanted.revision {
@@ -150,12 +155,71 @@ impl Model {
         let keys: Vec<String> =
             delete.targets.iter().flat_map(|target| target.series.iter().flatten()).map(series_text).collect();
         let all = delete.targets.iter().any(|target| target.series.is_none());
-        self.points.retain(|(database, _, series, time, _), _| {
-            *database != delete.database || !delete.range.contains(*time) || !(all || keys.contains(series))
+        self.points.retain(|(database, _, series, time, field), _| {
+            let named = keys.contains(series) || all && series.starts_with("cpu,");
+            let doomed = delete.fields.is_empty() || delete.fields.contains(field);
+            *database != delete.database || !delete.range.contains(*time) || !(named && doomed)
         });
-        let left = self.points.keys().map(|(database, _, _, time, field)| (database, shard_of(*time), field.as_str()));
+        let left = self.points.keys().map(|(database, _, series, time, field)| {
+            (database.clone(), shard_of(*time), measurement_of(series).to_owned(), field.clone())
+        });
         let left: BTreeSet<_> = left.collect();
-        self.types.retain(|(database, shard, field), _| left.contains(&(database, *shard, *field)));
+        self.types.retain(|place, _| left.contains(place));
+        Ok(Written::default())
+    }
+
+    fn rename(&mut self, rename: &Rename) -> Result<Written, WriteError> {
+        let NewName { what, measurement, from, to } = &rename.name;
+        if !self.databases.contains(&rename.database) {
+            return Err(CatalogError::DatabaseNotFound(rename.database.clone()).into());
+        }
+        type Key = (String, String, String, i64, String);
+        let of = |key: &Key, name: &str| {
+            let (database, _, series, _, field) = key;
+            let found = match what {
+                Named::Measurement => measurement_of(series) == name,
+                Named::Tag => series.starts_with(&format!("{measurement},{name}=")),
+                Named::Field => measurement_of(series) == measurement && field == name,
+            };
+            *database == rename.database && found
+        };
+        let word = match what {
+            Named::Measurement => "measurement",
+            Named::Tag => "tag key",
+            Named::Field => "field",
+        };
+        let known = |key: &Key| key.0 == rename.database && measurement_of(&key.2) == measurement;
+        if !self.points.keys().any(known) {
+            return Err(CatalogError::NothingNamed(format!("measurement {measurement}")).into());
+        }
+        if !self.points.keys().any(|key| of(key, from)) {
+            return Err(CatalogError::NothingNamed(format!("{word} {from}")).into());
+        }
+        if self.points.keys().any(|key| of(key, to)) {
+            return Err(CatalogError::NameTaken(format!("{word} {to}")).into());
+        }
+        let renamed = std::mem::take(&mut self.points).into_iter().map(|(mut key, value)| {
+            if of(&key, from) {
+                match what {
+                    Named::Measurement => key.2 = key.2.replacen(from.as_str(), to, 1),
+                    Named::Tag => key.2 = key.2.replacen(&format!(",{from}="), &format!(",{to}="), 1),
+                    Named::Field => key.4.clone_from(to),
+                }
+            }
+            (key, value)
+        });
+        self.points = renamed.collect();
+        let types = std::mem::take(&mut self.types).into_iter().map(|(mut place, kind)| {
+            if place.0 == rename.database && place.2 == *measurement {
+                match what {
+                    Named::Measurement => place.2.clone_from(to),
+                    Named::Field if place.3 == *from => place.3.clone_from(to),
+                    _ => {}
+                }
+            }
+            (place, kind)
+        });
+        self.types = types.collect();
         Ok(Written::default())
     }
 
@@ -166,7 +230,7 @@ impl Model {
         let mut written = Written::default();
         for point in points {
             let shard = shard_of(point.time);
-            let key = |field: &'static str| (database.to_owned(), shard, field);
+            let key = |field: &str| (database.to_owned(), shard, "cpu".to_owned(), field.to_owned());
             let mut conflicts = point.fields.iter().filter(|(field, value)| {
                 self.types.get(&key(field)).is_some_and(|stored| *stored != value.value().field_type())
             });
@@ -257,6 +321,7 @@ impl Sim {
             0 if self.random.percent(50) => Op::Command(Command::DropDatabase { name: database }),
             5..7 => Op::Command(Command::Delete(self.deletion(database))),
             7 => Op::Command(Command::Documents(self.documents())),
+            8 => Op::Command(Command::Rename(self.renaming(database))),
             1..5 => Op::Command(Command::CreateDatabase { name: database, policy: None }),
             _ => {
                 let points = (0..=self.random.below(12)).map(|_| self.point()).collect();
@@ -275,9 +340,23 @@ impl Sim {
         let time = self.point().time;
         let range = TimeRange::new(i64::MIN, if self.random.percent(50) { i64::MAX } else { time });
         let hosts = [self.random.below(6), self.random.below(6)];
-        let keys = hosts.map(|host| SeriesKey::new("cpu", &[("host", &format!("h{host}"))]));
+        let tag = if self.random.percent(70) { "host" } else { "node" };
+        let keys = hosts.map(|host| SeriesKey::new("cpu", &[(tag, &format!("h{host}"))]));
         let series = if self.random.percent(30) { None } else { Some(keys.to_vec()) };
-        Delete { database, range, targets: vec![Target { measurement: "cpu".into(), series }] }
+        let targets = vec![Target { measurement: "cpu".into(), series }];
+        let fields =
+            if self.random.percent(40) { vec![["f", "i", "g"][self.random.below(3)].to_owned()] } else { Vec::new() };
+        Delete { database, range, targets, fields }
+    }
+
+    fn renaming(&mut self, database: String) -> Rename {
+        let (what, names) =
+            [(Named::Measurement, ["cpu", "cpus"]), (Named::Tag, ["host", "node"]), (Named::Field, ["f", "g"])]
+                [self.random.below(3)];
+        let from = self.random.below(2);
+        let (from, to) = (names[from].to_owned(), names[1 - from].to_owned());
+        let measurement = if what == Named::Measurement { from.clone() } else { "cpu".to_owned() };
+        Rename { database, name: NewName { what, measurement, from, to } }
     }
 
     /// Mostly on the revision that is there, unless others are under way.

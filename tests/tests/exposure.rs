@@ -182,6 +182,46 @@ fn clients_show_a_certificate_where_that_is_asked() {
 }
 
 #[test]
+fn subscribers_get_what_is_written_by_https() {
+    let (folder, authority) = (data_folder(), Authority::new());
+    let file = |name: &str, pem: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, pem).expect("a file");
+        path
+    };
+    let (certificate, key) = authority.issue("server.example");
+    let (certificate, key) = (file("cert.pem", &certificate), file("key.pem", &key));
+    let flags = ["--tls-cert", text(&certificate), "--tls-key", text(&key), "--auth"];
+    let subscriber = Serve::start_with(&folder.path().join("subscriber"), &flags).expect("it starts");
+    let ask = |q: &str| {
+        let mut secured = connect(subscriber.address(), client(&authority, None, &[])).expect("a connection");
+        let head = "POST /query HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded";
+        let login = "Authorization: Token ann:p@ss";
+        let body = format!("epoch=s&q={}", q.replace(' ', "+"));
+        let request = format!("{head}\r\n{login}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        secured.write_all(request.as_bytes()).expect("it is taken");
+        read_answer(&mut BufReader::new(secured), "POST").expect("an answer").0.text()
+    };
+    ask("CREATE USER ann WITH PASSWORD 'p@ss' WITH ALL PRIVILEGES");
+    ask("CREATE DATABASE db");
+
+    let publisher = Serve::start_trusting(&folder.path().join("publisher"), &file("ca.pem", &authority.pem()));
+    let mut publisher = publisher.expect("it starts");
+    let mut run = |request: Request| publisher.answer(&request, None).expect("an answer");
+    run(Request::statement("CREATE DATABASE db"));
+    let destination = format!("https://ann:p%40ss@{}", subscriber.address());
+    let subscribe = format!("CREATE SUBSCRIPTION s ON db.autogen DESTINATIONS ALL '{destination}'");
+    let answer = run(Request::statement(&subscribe));
+    assert!(!answer.text().contains("error"), "{}", answer.text());
+    assert_eq!(run(Request::post("/write", &[("db", "db")], "m v=7 5000000000")).status, 204);
+    let began = Instant::now();
+    while !ask("SELECT v FROM db..m").contains("[5,7]") {
+        assert!(began.elapsed() < Duration::from_secs(15), "nothing came: {}", publisher.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn pages_of_other_sites_are_kept_out() {
     let folder = data_folder();
     let flags = ["--cors-origin", "https://good.example"];

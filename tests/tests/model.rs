@@ -4,12 +4,12 @@
 //! Everything follows from a seed, which a failure prints. `MODEL_SEED=7 cargo test -p isopoint-tests --test model` runs
 //! that one alone, `MODEL_SEEDS=100000` so many.
 
-use isopoint_core::catalog::{Command, Delete, Target, shard_range};
+use isopoint_core::catalog::{CatalogError, Command, Delete, Named, NewName, Rename, Target, shard_range};
 use isopoint_core::model::{SeriesKey, WriteBatch};
-use isopoint_core::store::StoreConfig;
+use isopoint_core::store::{StoreConfig, WriteError};
 use isopoint_core::time::{NANOS_PER_HOUR, NANOS_PER_SEC, NANOS_PER_WEEK, TimeRange, Timestamp};
 use isopoint_core::value::Value;
-use isopoint_tests::dump::Dump;
+use isopoint_tests::dump::{Dump, series_text};
 use isopoint_tests::memhost::MemHost;
 use isopoint_tests::simdisk::Random;
 use std::collections::BTreeSet;
@@ -18,6 +18,11 @@ const DATABASE: &str = "d";
 const START: i64 = 2_000 * NANOS_PER_WEEK;
 const MEASUREMENTS: [&str; 2] = ["m", "n"];
 const HOSTS: usize = 5;
+/// Of measurements, tags and fields: those that are written first, then what they are renamed to.
+const NAMES: [&str; 4] = ["m", "n", "mm", "a"];
+const TAGS: [&str; 2] = ["host", "node"];
+/// The first half are written, each is renamed to that of its type in the other.
+const FIELDS: [&str; 6] = ["i", "f", "s", "j", "g", "t"];
 
 #[test]
 fn the_store_is_a_map() {
@@ -54,8 +59,9 @@ fn run(seed: u64) {
     for step in 0..150 {
         let mut exact = false;
         match random.below(20) {
-            0..9 => write(&mut host, &mut model, &mut random, step),
-            9..13 => delete(&mut host, &mut model, &mut random),
+            0..8 => write(&mut host, &mut model, &mut random, step),
+            8..12 => delete(&mut host, &mut model, &mut random),
+            12 => rename(&mut host, &mut model, &mut random),
             13 if random.percent(30) => drop_shard(&mut host, &mut model, &mut random),
             14 | 15 => host.flush(),
             16 => {
@@ -75,7 +81,7 @@ fn run(seed: u64) {
     let mut live = 0;
     for shard in shards {
         assert!(shard.files.len() <= 1, "a compacted shard is one file");
-        assert!(shard.files.iter().all(|file| file.deleted.is_empty()), "nothing deleted is left in it");
+        assert!(!shard.files.iter().any(|file| file.is_amended()), "it is read as it was written");
         live += shard.files.len();
     }
     assert!(snapshot.databases.iter().all(|database| database.tombstones.is_empty()), "and so no tombstone");
@@ -127,25 +133,73 @@ fn delete(host: &mut MemHost, model: &mut Dump, random: &mut Random) {
             TimeRange::new(from, from + random.below(200) as i64 * NANOS_PER_SEC)
         }
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut whole) = (Vec::new(), Vec::new());
     let mut named = BTreeSet::new();
-    for measurement in MEASUREMENTS {
+    for measurement in NAMES {
         match random.below(4) {
             0 => {
-                named.extend((0..HOSTS).map(|host| format!("{measurement},host=h{host}")));
+                whole.push(format!("{measurement},"));
                 targets.push(Target { measurement: measurement.into(), series: None });
             }
             1 | 2 => {
                 let hosts: BTreeSet<usize> = (0..1 + random.below(3)).map(|_| random.below(HOSTS)).collect();
-                named.extend(hosts.iter().map(|host| format!("{measurement},host=h{host}")));
-                let keys = hosts.iter().map(|host| SeriesKey::new(measurement, &[("host", &format!("h{host}"))]));
+                let tag = TAGS[random.below(2)];
+                named.extend(hosts.iter().map(|host| format!("{measurement},{tag}=h{host}")));
+                let keys = hosts.iter().map(|host| SeriesKey::new(measurement, &[(tag, &format!("h{host}"))]));
                 targets.push(Target { measurement: measurement.into(), series: Some(keys.collect()) });
             }
             _ => {}
         }
     }
-    host.command(Command::Delete(Delete { database: DATABASE.into(), range, targets })).expect("the database is there");
-    model.retain(|(_, _, series, time, _), _| !(named.contains(series) && range.contains(*time)));
+    // Single fields half of the time.
+    let count = [0, 0, 1, 2][random.below(4)];
+    let fields: Vec<String> = (0..count).map(|_| FIELDS[random.below(FIELDS.len())].to_owned()).collect();
+    let delete = Delete { database: DATABASE.into(), range, targets, fields: fields.clone() };
+    host.command(Command::Delete(delete)).expect("the database is there");
+    model.retain(|(_, _, series, time, field), _| {
+        let of = named.contains(series) || whole.iter().any(|prefix| series.starts_with(prefix));
+        let doomed = fields.is_empty() || fields.contains(field);
+        !(of && doomed && range.contains(*time))
+    });
+}
+
+/// Something gets another name, unless that is taken or there is nothing.
+fn rename(host: &mut MemHost, model: &mut Dump, random: &mut Random) {
+    let (what, from, to) = match random.below(3) {
+        0 => (Named::Measurement, NAMES[random.below(4)], NAMES[random.below(4)]),
+        1 => (Named::Tag, TAGS[random.below(2)], TAGS[random.below(2)]),
+        _ => {
+            let field = random.below(6);
+            (Named::Field, FIELDS[field], FIELDS[(field + 3) % 6])
+        }
+    };
+    let (from, to) = (from.to_owned(), to.to_owned());
+    let measurement = if what == Named::Measurement { from.clone() } else { NAMES[random.below(2)].to_owned() };
+    let of = |key: &(String, String, String, i64, String), name: &str| match what {
+        Named::Measurement => key.2.starts_with(&format!("{name},")),
+        Named::Tag => key.2.starts_with(&format!("{measurement},{name}=")),
+        Named::Field => key.2.starts_with(&format!("{measurement},")) && key.4 == name,
+    };
+    let (there, taken) = (model.keys().any(|key| of(key, &from)), model.keys().any(|key| of(key, &to)));
+    let name = NewName { what, measurement: measurement.clone(), from: from.clone(), to: to.clone() };
+    match host.command(Command::Rename(Rename { database: DATABASE.into(), name })) {
+        // What is not there may still be known; then nothing happens to any point.
+        Ok(_) => assert!(!taken, "{what:?} {from} to {to}"),
+        Err(WriteError::Catalog(CatalogError::NothingNamed(_))) => return assert!(!there, "{what:?} {from} is there"),
+        Err(WriteError::Catalog(CatalogError::NameTaken(_))) => return,
+        Err(error) => panic!("{error}"),
+    }
+    let renamed = std::mem::take(model).into_iter().map(|(mut key, value)| {
+        if of(&key, &from) {
+            match what {
+                Named::Measurement => key.2 = key.2.replacen(&from, &to, 1),
+                Named::Tag => key.2 = key.2.replacen(&format!(",{from}="), &format!(",{to}="), 1),
+                Named::Field => key.4.clone_from(&to),
+            }
+        }
+        (key, value)
+    });
+    *model = renamed.collect();
 }
 
 fn drop_shard(host: &mut MemHost, model: &mut Dump, random: &mut Random) {
@@ -162,8 +216,7 @@ fn check_index(host: &mut MemHost, model: &Dump, exact: bool) {
     let snapshot = host.snapshot();
     let database = &snapshot.databases[0];
     let series = database.index.measurements().flat_map(|(_, index)| index.series());
-    let text = |key: &SeriesKey| format!("{},host={}", key.measurement(), key.tag("host").unwrap_or_default());
-    let known: BTreeSet<String> = series.map(|(_, key)| text(key)).collect();
+    let known: BTreeSet<String> = series.map(|(_, key)| series_text(key)).collect();
     let wanted: BTreeSet<String> = model.keys().map(|(_, _, series, _, _)| series.clone()).collect();
     assert!(known.is_superset(&wanted), "{known:?} lacks some of {wanted:?}");
     let mut fields = BTreeSet::new();

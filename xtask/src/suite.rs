@@ -110,6 +110,7 @@ fn client_test(repo: &Repo) -> Outcome {
     command.args(["--test", "--test-reporter=tap"]).args(tests).env("ISOPOINT_CLIENTS_PYTHON", python);
     command.env("ISOPOINT_CLIENTS_DATADOG", rust_client(repo, "datadog")?);
     command.env("ISOPOINT_GRAFANA_DATA", frames);
+    command.env("ISOPOINT_CLIENTS_INFLUX", rust_client(repo, "influx")?);
     run_tests(&mut command)
 }
 

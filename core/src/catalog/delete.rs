@@ -1,4 +1,5 @@
-//! What a request to delete names: points of series in a range of time, in all policies of a database.
+//! What a request to delete names: points of series in a range of time, or values of some of their fields, in all
+//! policies of a database.
 //!
 //! ```text
 //! text database (a command only), zigzag first instant, zigzag last instant, varint targets, each:
@@ -16,6 +17,8 @@ pub struct Delete {
     pub database: String,
     pub range: TimeRange,
     pub targets: Vec<Target>,
+    /// Only values of these fields; empty: whole points.
+    pub fields: Vec<String>,
 }
 
 /// Series of one measurement.
@@ -30,12 +33,17 @@ impl Delete {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         varint::write_bytes(self.database.as_bytes(), out);
         encode_targets(self.range, &self.targets, out);
+        if !self.fields.is_empty() {
+            encode_fields(&self.fields, out);
+        }
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    /// `of_fields`: names of fields follow.
+    pub(super) fn decode(reader: &mut Reader<'_>, of_fields: bool) -> Result<Self, DecodeError> {
         let database = reader.text("name of a database")?.to_owned();
         let (range, targets) = decode_targets(reader)?;
-        Ok(Self { database, range, targets })
+        let fields = if of_fields { decode_fields(reader)? } else { Vec::new() };
+        Ok(Self { database, range, targets, fields })
     }
 }
 
@@ -74,6 +82,21 @@ pub fn decode_targets(reader: &mut Reader<'_>) -> Result<(TimeRange, Vec<Target>
     Ok((range, targets))
 }
 
+/// Appends names of fields: varint count, texts.
+pub fn encode_fields(fields: &[String], out: &mut Vec<u8>) {
+    varint::write(fields.len() as u64, out);
+    fields.iter().for_each(|field| varint::write_bytes(field.as_bytes(), out));
+}
+
+/// At least one name, since none would be whole points.
+pub fn decode_fields(reader: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {
+    let count = reader.length(reader.remaining(), "number of fields")?;
+    if count == 0 {
+        return Err(reader.error("no field"));
+    }
+    (0..count).map(|_| reader.text("name of a field").map(str::to_owned)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,10 +109,14 @@ mod tests {
             Target { measurement: "n".into(), series: None },
             Target { measurement: "o".into(), series: Some(Vec::new()) },
         ];
-        let delete = Delete { database: "db".into(), range: TimeRange::new(-5, i64::MAX), targets };
-        let mut bytes = Vec::new();
-        delete.encode(&mut bytes);
-        assert_eq!(Delete::decode(&mut Reader::new(&bytes)), Ok(delete));
-        (0..bytes.len()).for_each(|len| assert!(Delete::decode(&mut Reader::new(&bytes[..len])).is_err()));
+        for fields in [Vec::new(), vec!["v".to_owned(), "w".to_owned()]] {
+            let (range, targets, of_fields) = (TimeRange::new(-5, i64::MAX), targets.clone(), !fields.is_empty());
+            let delete = Delete { database: "db".into(), range, targets, fields };
+            let mut bytes = Vec::new();
+            delete.encode(&mut bytes);
+            let decode = |bytes| Delete::decode(&mut Reader::new(bytes), of_fields);
+            assert_eq!(decode(&bytes), Ok(delete));
+            (0..bytes.len()).for_each(|len| assert!(decode(&bytes[..len]).is_err()));
+        }
     }
 }

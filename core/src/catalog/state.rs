@@ -146,6 +146,8 @@ impl Catalog {
                 self.database_mut(&delete.database)?;
                 Ok(!delete.targets.is_empty())
             }
+            // Whether the name is there and the other one free is for the store to say.
+            Command::Rename(rename) => self.database_mut(&rename.database).map(|_| true),
             Command::DropShard { id } => Ok(self.drop_shards(&[*id])),
         }
     }

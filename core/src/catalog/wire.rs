@@ -9,12 +9,15 @@
 //!           6 documents         text space, varint revision, varint changes, each: text key, u8 put, [bytes]
 //!           7 delete            see `delete`
 //!           8 drop shard        varint id
+//!           9 delete fields     as 7, then varint fields, texts
+//!          10 rename            text database, see `rename`
 //! options   u8 has name, [text]; changes
 //! changes   duration, replication, shard duration, each: u8 given, [varint]
 //! ```
 
 use super::delete::Delete;
 use super::documents::DocumentChanges;
+use super::rename::{NewName, Rename};
 use super::{Command, PolicyChanges, PolicyOptions};
 use crate::codec::DecodeError;
 use crate::codec::varint::{self, Reader};
@@ -59,8 +62,13 @@ impl Command {
                 changes.encode(out);
             }
             Self::Delete(delete) => {
-                out.push(7);
+                out.push(if delete.fields.is_empty() { 7 } else { 9 });
                 delete.encode(out);
+            }
+            Self::Rename(rename) => {
+                out.push(10);
+                text(&rename.database, out);
+                rename.name.encode(out);
             }
             Self::DropShard { id } => {
                 out.push(8);
@@ -93,7 +101,9 @@ impl Command {
             }
             5 => Self::DropPolicy { database: text(reader)?, name: text(reader)? },
             6 => Self::Documents(DocumentChanges::decode(reader)?),
-            7 => Self::Delete(Delete::decode(reader)?),
+            7 => Self::Delete(Delete::decode(reader, false)?),
+            9 => Self::Delete(Delete::decode(reader, true)?),
+            10 => Self::Rename(Rename { database: text(reader)?, name: NewName::decode(reader)? }),
             8 => Self::DropShard { id: reader.varint("shard id")? },
             _ => return Err(reader.error("unknown command")),
         })

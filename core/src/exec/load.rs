@@ -13,7 +13,7 @@ use crate::store::ByteRange;
 use crate::store::block::{self, BlockEntry, BlockReader, ColumnEntry, FileSlice, Stats};
 use crate::store::memtable::Chunk;
 use crate::store::snapshot::Run;
-use crate::store::tombstone::uncut;
+use crate::store::tombstone::{mask_of, masked, uncut};
 use crate::time::TimeRange;
 use crate::value::FieldType;
 use bytes::Bytes;
@@ -167,11 +167,13 @@ impl Pending {
                 let any = fields.iter().any(|field| chunk.column(&field.name).is_some());
                 if any { chunk.range() } else { return None }
             }
-            Run::Block { file, entry, .. } => {
+            Run::Block { file, entry, masks, .. } => {
                 let names = file.index.fields();
                 let name = |column: &ColumnEntry| names.get(column.field as usize).map(|field| field.name.as_str());
                 for field in fields {
-                    places.push(entry.columns.iter().position(|column| name(column) == Some(&field.name)));
+                    let named =
+                        |column: &ColumnEntry| name(column) == Some(&field.name) && mask_of(masks, column).is_some();
+                    places.push(entry.columns.iter().position(named));
                 }
                 if places.iter().all(Option::is_none) {
                     return None;
@@ -193,7 +195,7 @@ impl Pending {
 
     /// Lets the header stand for the block, if it says all that is wished and the block lies in one bucket.
     pub(super) fn summarise(&mut self, fields: &[ScanField], wish: &Wish) {
-        let Run::Block { entry, cuts, .. } = &self.run else { return };
+        let Run::Block { entry, cuts, masks, .. } = &self.run else { return };
         let bucket = wish.buckets.number(entry.min_time);
         // A block may begin before all buckets and end after them.
         if !cuts.is_empty() || bucket == NOWHERE || bucket != wish.buckets.number(entry.max_time) {
@@ -205,7 +207,7 @@ impl Pending {
                 columns.push(None);
                 continue;
             };
-            if column.field_type != field.field_type {
+            if column.field_type != field.field_type || masks.iter().any(|(masked, _)| *masked == column.field) {
                 return;
             }
             let values = column.stats.as_ref().and_then(|stats| ValueSummary::new(stats, column.count));
@@ -275,9 +277,9 @@ impl Pending {
         spare: &mut Spare,
         cx: &mut Context,
     ) -> Result<(Loaded, Option<Self>), QueryError> {
-        let (file, entry, cuts) = match &self.run {
+        let (file, entry, cuts, masks) = match &self.run {
             Run::Chunk(chunk) => return Ok((Loaded::chunk(chunk, fields, want.range, self.rank, &cx.memory)?, None)),
-            Run::Block { file, entry, cuts } => (file, entry, cuts),
+            Run::Block { file, entry, cuts, masks } => (file, entry, cuts, masks),
         };
         let damaged = |source| QueryError::Damaged { file: file.name.to_string(), source };
         let first = self.left.is_none();
@@ -297,6 +299,10 @@ impl Pending {
         lease.grow(rows.len() * (8 + 9 * wanted))?;
         let mut loaded = self.decode(entry, fields, rows.clone(), first, spare, lease).map_err(damaged)?;
         let ends = loaded.times().first().copied().zip(loaded.times().last().copied());
+        for (at, place) in self.places.iter().enumerate().filter(|_| !masks.is_empty()) {
+            let hidden = place.and_then(|place| mask_of(masks, &entry.columns[place])).unwrap_or_default();
+            loaded.hide(at, hidden);
+        }
         loaded.cut(cuts);
         (loaded.from, loaded.to) = trim(loaded.times(), want.range);
         let left = if want.descending { left.start..rows.start } else { rows.end..left.end };
@@ -419,6 +425,13 @@ impl Loaded {
         match &self.times {
             Times::Chunk(chunk) => &chunk.times,
             Times::Own(times) => times,
+        }
+    }
+
+    /// Leaves deleted values of a column out.
+    fn hide(&mut self, at: usize, cuts: &[TimeRange]) {
+        if let (Times::Own(times), Part::Own(column), false) = (&self.times, &mut self.columns[at], cuts.is_empty()) {
+            *column = masked(column, times, cuts);
         }
     }
 

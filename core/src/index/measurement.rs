@@ -56,6 +56,11 @@ impl MeasurementIndex {
         &self.memo
     }
 
+    /// Ascending by number.
+    pub(super) fn by_id(&self) -> &[(SeriesId, SeriesKey)] {
+        &self.by_id
+    }
+
     pub fn len(&self) -> usize {
         self.by_key.len()
     }

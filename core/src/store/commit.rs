@@ -4,7 +4,7 @@ use super::job::Made;
 use super::manifest::FileEntry;
 use super::staged::{Prepared, Rules, Staged};
 use super::{Action, Event, Store, WriteError, WriteId, Written, wal};
-use crate::catalog::{Command, Delete};
+use crate::catalog::{Command, Delete, Rename};
 use crate::model::WriteBatch;
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -47,6 +47,10 @@ impl Pending {
         Self { id: Some(id), now, bytes: 0, request: Request::Command(command) }
     }
 
+    fn renames(&self) -> bool {
+        matches!(self.request, Request::Command(Command::Rename(_)))
+    }
+
     pub(super) fn drop_shards(now: Timestamp, ids: Vec<u64>) -> Self {
         Self { id: None, now, bytes: 0, request: Request::DropShards(ids) }
     }
@@ -72,6 +76,7 @@ pub(super) struct Group {
 enum Change {
     Write(Box<Prepared>),
     Delete(Delete),
+    Rename(Rename),
 }
 
 /// What an action is for.
@@ -182,8 +187,11 @@ impl Store {
         let mut frames = Vec::new();
         self.wal.begin(&mut frames);
         let header = frames.len();
-        // What comes after a delete is checked against what it leaves.
-        while frames.len() < GROUP_BYTES && !matches!(group.changes.last(), Some(Change::Delete(_))) {
+        // What comes after a delete is checked against what it leaves; a change of a name against all that is there.
+        while frames.len() < GROUP_BYTES
+            && !matches!(group.changes.last(), Some(Change::Delete(_) | Change::Rename(_)))
+            && (frames.len() == header || !self.pending.front().is_some_and(Pending::renames))
+        {
             let Some(pending) = self.pending.pop_front() else { break };
             self.pending_bytes -= pending.bytes;
             group.now = pending.now;
@@ -214,10 +222,17 @@ impl Store {
     ) -> Result<Written, WriteError> {
         let (database, policy, batch) = match request {
             Request::Command(command) => {
+                if let Command::Rename(rename) = &command
+                    && let Some(refused) = self.state.refuse_rename(rename)
+                {
+                    return Err(refused.into());
+                }
                 if group.staged.command(&command)? {
                     wal::write_command(&command, frames);
-                    if let Command::Delete(delete) = command {
-                        group.changes.push(Change::Delete(delete));
+                    match command {
+                        Command::Delete(delete) => group.changes.push(Change::Delete(delete)),
+                        Command::Rename(rename) => group.changes.push(Change::Rename(rename)),
+                        _ => {}
                     }
                 }
                 return Ok(Written::default());
@@ -265,9 +280,13 @@ impl Store {
                 }
                 Change::Delete(delete) => {
                     self.state.delete(delete);
-                    if self.publishing {
-                        self.actions.push_back(Action::PublishDelete { database: delete.database.clone() });
-                    }
+                    self.publish_delete(&delete.database);
+                }
+                Change::Rename(rename) => {
+                    self.state.rename(rename);
+                    self.publish_delete(&rename.database);
+                    // Compactions wait until the manifest knows.
+                    self.want_flush = true;
                 }
             }
         }
@@ -275,6 +294,12 @@ impl Store {
             self.ack(write, outcome);
         }
         self.remove_files(dropped.iter().map(|file| (file.name.clone(), file.hash)));
+    }
+
+    fn publish_delete(&mut self, database: &str) {
+        if self.publishing {
+            self.actions.push_back(Action::PublishDelete { database: database.to_owned() });
+        }
     }
 
     fn publish_points(&mut self, prepared: &Prepared) {

@@ -106,6 +106,11 @@ impl Store {
             if self.flushed.0 != self.stats.flushes {
                 self.flushed = (self.stats.flushes, now);
             }
+            if self.state.renamed_since(self.manifest.checkpoint.deletes) {
+                self.want_flush = true;
+                self.compact_after = Timestamp::from_nanos(now.nanos().saturating_add(LOOK_EVERY));
+                return;
+            }
             match self.pick(now) {
                 Some((place, inputs)) => self.begin_compaction(now, place, inputs),
                 None => {
@@ -145,7 +150,7 @@ impl Store {
             let files = &state.files;
             let Some(window) = window(files, self.compact_all || !warm) else { continue };
             let inputs = files[window].to_vec();
-            let deleted = inputs.iter().any(|file| !file.deleted.is_empty());
+            let deleted = inputs.iter().any(|file| file.is_amended());
             let score = (deleted, overlap(&inputs), inputs.len());
             if best.as_ref().is_none_or(|(other, ..)| score > *other) && !self.uncompactable.contains(&shard.id) {
                 let settled = self.state.deletes;
@@ -250,7 +255,7 @@ impl Store {
         let tombstones = self.state.tombstones().filter(|tombstone| tombstone.number > before);
         let tombstones: Vec<_> =
             tombstones.filter(|tombstone| settled.is_none_or(|settled| tombstone.number <= settled)).cloned().collect();
-        tombstones.iter().for_each(|tombstone| self.state.sweep(tombstone));
+        self.state.sweep_all(&tombstones);
         self.state.prune_tombstones();
         for file in inputs.iter().filter(|file| Some(&file.name) != made.as_ref()) {
             self.delete(file.name.clone());
@@ -275,7 +280,7 @@ impl Store {
 
 /// Which of a shard's files, oldest first, are to be one. `whole`: all that are not yet.
 fn window(files: &[Arc<BlockFile>], whole: bool) -> Option<Range<usize>> {
-    let deleted = |file: &Arc<BlockFile>| !file.deleted.is_empty();
+    let deleted = |file: &Arc<BlockFile>| file.is_amended();
     if whole {
         return (files.len() > 1 || files.iter().any(deleted)).then_some(0..files.len());
     }

@@ -358,11 +358,13 @@ fn open_index(name: &FileName, bytes: &Bytes) -> Result<FileIndex, StoreError> {
 /// A live file, its series found in the database's index, which knows them all.
 pub(super) fn block_file(
     entry: &FileEntry,
-    index: FileIndex,
+    mut index: FileIndex,
     database: &DatabaseState,
 ) -> Result<BlockFile, StoreError> {
     let name = entry.name();
     let damaged = |source| StoreError::Block { file: name.to_string(), source };
+    let later = database.tombstones.iter().filter(|tombstone| tombstone.number > entry.settled);
+    let deleted = Deleted::of(later.map(|tombstone| &**tombstone), &mut index).map_err(damaged)?;
     let mut slots = Map::default();
     slots.reserve(index.series_count() as usize);
     let mut keys = index.series_keys();
@@ -371,8 +373,6 @@ pub(super) fn block_file(
             slots.insert(series, slot);
         }
     }
-    let later = database.tombstones.iter().filter(|tombstone| tombstone.number > entry.settled);
-    let deleted = Deleted::of(later.map(|tombstone| &**tombstone), &index).map_err(damaged)?;
     let FileEntry { len, sequence, hash, settled, .. } = *entry;
     Ok(BlockFile { len, sequence, hash, index, slots: Arc::new(slots), name, settled, deleted })
 }

@@ -331,7 +331,8 @@ mod tests {
         let checkpoint = Checkpoint { replay_from: 9, next_memtable: 8, deletes: 2, catalog: Arc::new(catalog) };
         let tombstone = |number| {
             let targets = vec![crate::catalog::Target { measurement: "m".into(), series: None }];
-            Arc::new(Tombstone { number, database: 1, range: crate::time::TimeRange::ALL, targets })
+            let (range, fields) = (crate::time::TimeRange::ALL, Vec::new());
+            Arc::new(Tombstone { number, database: 1, range, targets, fields, rename: None })
         };
         let first = Edit {
             checkpoint: Some(checkpoint),

@@ -4,7 +4,7 @@
 //! first append copies what it touches: one page of pointers and one chunk, which is copied only while it is short and
 //! otherwise closed, and a new one begun. Without a snapshot nothing is copied.
 
-use super::tombstone::uncut;
+use super::tombstone::{masked, uncut};
 use crate::index::SeriesId;
 use crate::model::batch::Row;
 use crate::model::{Column, Values, WriteBatch};
@@ -84,6 +84,23 @@ impl Chunk {
         }
     }
 
+    /// The points without the values of some fields in a range; `None` when none has a value left.
+    fn without_fields(&self, range: TimeRange, fields: &[String]) -> Option<Self> {
+        let columns = self.columns.iter().map(|(name, column)| {
+            let named = fields.iter().any(|field| **field == **name);
+            (Arc::clone(name), if named { masked(column, &self.times, &[range]) } else { column.clone() })
+        });
+        let mut columns: Vec<_> = columns.filter(|(_, column)| column.count() > 0).collect();
+        let has_value = |row: &u32| columns.iter().any(|(_, column)| column.get(*row as usize).is_some());
+        let rows: Vec<u32> = (0..self.times.len() as u32).filter(has_value).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        columns.iter_mut().for_each(|(_, column)| *column = column.gather(&rows));
+        let times = rows.iter().map(|row| self.times[*row as usize]).collect();
+        Some(Self { times, columns, ascending: self.ascending })
+    }
+
     /// The points outside of a range; `None` when there are none.
     fn without(&self, range: TimeRange) -> Option<Self> {
         let rows = uncut(&[range], &self.times);
@@ -144,16 +161,30 @@ impl FrozenMemtable {
         self.slot(series).push(chunk);
     }
 
-    /// Drops the points of a series in a range of time.
-    pub fn delete(&mut self, series: SeriesId, range: TimeRange) {
+    /// Drops the points of a series in a range of time, or their values of some fields.
+    pub fn delete(&mut self, series: SeriesId, range: TimeRange, fields: &[String]) {
         if !self.chunks(series).iter().any(|chunk| chunk.range().overlaps(range)) {
             return;
         }
         let chunks = self.slot(series);
-        let kept = chunks.iter().filter_map(|chunk| {
-            if chunk.range().overlaps(range) { chunk.without(range).map(Arc::new) } else { Some(Arc::clone(chunk)) }
+        let kept = chunks.iter().filter_map(|chunk| match chunk.range().overlaps(range) {
+            false => Some(Arc::clone(chunk)),
+            true if fields.is_empty() => chunk.without(range).map(Arc::new),
+            true => chunk.without_fields(range, fields).map(Arc::new),
         });
         *chunks = kept.collect();
+    }
+
+    /// Gives a field of a series another name, which none of its fields has.
+    pub fn rename_field(&mut self, series: SeriesId, from: &str, to: &Arc<str>) {
+        if !self.chunks(series).iter().any(|chunk| chunk.column(from).is_some()) {
+            return;
+        }
+        for chunk in self.slot(series) {
+            for (name, _) in Arc::make_mut(chunk).columns.iter_mut().filter(|(name, _)| **name == *from) {
+                *name = Arc::clone(to);
+            }
+        }
     }
 
     /// The chunk to append to.

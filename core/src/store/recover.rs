@@ -234,7 +234,7 @@ impl Recovery {
             }
         }
         let tombstones: Vec<_> = self.state.tombstones().cloned().collect();
-        tombstones.iter().for_each(|tombstone| self.state.sweep(tombstone));
+        self.state.sweep_all(&tombstones);
         self.next = Next::Segment;
         self.next_segment()
     }
@@ -247,7 +247,13 @@ impl Recovery {
             return Ok(());
         }
         let Some(database) = self.state.databases.get_mut(&entry.database) else { return Ok(()) };
-        let mut keys = index.series_keys();
+        let mut renamed = index.clone();
+        for tombstone in database.tombstones.iter().filter(|tombstone| tombstone.number > entry.settled) {
+            if let Some(name) = &tombstone.rename {
+                renamed.rename(name).map_err(damaged)?;
+            }
+        }
+        let mut keys = renamed.series_keys();
         while let Some((_, key)) = keys.next().map_err(damaged)? {
             if database.index.find(key).is_none() {
                 let key = SeriesKey::from_canonical(key);
@@ -258,7 +264,7 @@ impl Recovery {
         let file = block_file(&entry, index, database)?;
         let Some(shard) = database.shards.get_mut(&entry.shard) else { return Ok(()) };
         let fields = Arc::make_mut(&mut shard.fields);
-        for field in file.index.fields() {
+        for field in file.index.fields().iter().filter(|field| !field.name.is_empty()) {
             fields.or_default(field.measurement.clone()).insert(field.name.clone(), field.field_type);
         }
         shard.files.push(Arc::new(file));
@@ -314,12 +320,14 @@ impl Recovery {
 
     fn apply(&mut self, record: Record) -> Result<(), String> {
         let mut staged = Staged::new(&self.state);
-        let (mut prepared, mut delete) = (None, None);
+        let (mut prepared, mut delete, mut rename) = (None, None, None);
         match record {
             Record::Command(command) => {
                 staged.command(&command).map_err(|error| error.to_string())?;
-                if let Command::Delete(wanted) = command {
-                    delete = Some(wanted);
+                match command {
+                    Command::Delete(wanted) => delete = Some(wanted),
+                    Command::Rename(wanted) => rename = Some(wanted),
+                    _ => {}
                 }
             }
             Record::DropShards(ids) => staged.drop_shards(&ids),
@@ -345,6 +353,9 @@ impl Recovery {
         }
         if let Some(delete) = delete {
             self.state.delete(&delete);
+        }
+        if let Some(rename) = rename {
+            self.state.rename(&rename);
         }
         Ok(())
     }

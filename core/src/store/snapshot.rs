@@ -9,7 +9,7 @@ use super::block::BlockEntry;
 use super::blockfile::FileIndex;
 use super::layout::FileName;
 use super::memtable::{Chunk, FrozenMemtable};
-use super::tombstone::{Cuts, Deleted, Tombstone, cuts_in};
+use super::tombstone::{Cuts, Deleted, Masks, Tombstone, left_of};
 use crate::catalog::Documents;
 use crate::codec::DecodeError;
 use crate::hash::Map;
@@ -119,11 +119,12 @@ pub struct BlockFile {
 #[derive(Clone, Debug)]
 pub enum Run {
     Chunk(Arc<Chunk>),
-    /// Rows within `cuts` are deleted.
+    /// Rows within `cuts` are deleted, and values of fields within those of `masks`.
     Block {
         file: Arc<BlockFile>,
         entry: BlockEntry,
         cuts: Cuts,
+        masks: Masks,
     },
 }
 
@@ -162,11 +163,11 @@ impl Shard {
         let mut runs = Vec::new();
         for file in &self.files {
             let Some(slot) = file.slots.get(&series) else { continue };
-            let deleted = file.deleted.cuts(*slot);
+            let (deleted, masks) = (file.deleted.cuts(*slot), file.deleted.masks(*slot));
             for entry in file.index.blocks(*slot)? {
                 let entry = entry?;
-                if let Some(cuts) = cuts_in(&deleted, entry.time_range()) {
-                    runs.push(Run::Block { file: Arc::clone(file), entry, cuts });
+                if let Some(cuts) = left_of(&deleted, &masks, &entry) {
+                    runs.push(Run::Block { file: Arc::clone(file), entry, cuts, masks: masks.clone() });
                 }
             }
         }

@@ -220,7 +220,7 @@ impl State {
 }
 
 impl DatabaseState {
-    fn intern(&mut self, name: &str) -> Arc<str> {
+    pub(super) fn intern(&mut self, name: &str) -> Arc<str> {
         if let Some(name) = self.names.get(name) {
             return Arc::clone(name);
         }

@@ -450,8 +450,8 @@ fn damage_says_where() {
     assert!(open(&|files| *files.get_mut(block).unwrap().last_mut().unwrap() ^= 1).is_err());
     let version = FileName::version();
     assert_eq!(open(&|files| drop(files.remove(&version))), Err("VERSION is missing".into()));
-    let newer = open(&|files| drop(files.insert(version.clone(), b"3\n".to_vec())));
-    assert_eq!(newer, Err("the data folder has format 3, this program reads up to 2".into()));
+    let newer = open(&|files| drop(files.insert(version.clone(), b"4\n".to_vec())));
+    assert_eq!(newer, Err("the data folder has format 4, this program reads up to 3".into()));
     let manifest = files.keys().find(|file| file.as_manifest().is_some()).unwrap();
     assert_eq!(open(&|files| drop(files.remove(manifest))), Err("manifest/00000001.man is missing".into()));
 }

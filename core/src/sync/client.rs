@@ -216,10 +216,16 @@ impl Replica {
             let Some(file) = self.files.get_mut(&FileName::new(listed.name.as_str())) else { continue };
             let later = manifest.tombstones.iter().filter(|tombstone| tombstone.number > listed.settled);
             // An index that does not decode fails every query of the file.
-            let deleted = Deleted::of(later, &file.index).unwrap_or_default();
-            if !deleted.is_empty() || !file.deleted.is_empty() || file.settled != listed.settled {
-                any |= !deleted.is_empty();
-                *file = Arc::new(BlockFile { settled: listed.settled, deleted, ..BlockFile::clone(file) });
+            let mut index = file.index.original().unwrap_or_else(|_| file.index.clone());
+            let deleted = Deleted::of(later, &mut index).unwrap_or_default();
+            if index.is_renamed() || file.is_amended() || !deleted.is_empty() || file.settled != listed.settled {
+                any |= !deleted.is_empty() || index.is_renamed();
+                let slots = match index.is_renamed() || file.index.is_renamed() {
+                    true => slots_of(&mut self.index, &index).map_or_else(|_| Arc::clone(&file.slots), Arc::new),
+                    false => Arc::clone(&file.slots),
+                };
+                *file =
+                    Arc::new(BlockFile { settled: listed.settled, deleted, index, slots, ..BlockFile::clone(file) });
             }
         }
         any
@@ -239,13 +245,7 @@ impl Replica {
     }
 
     fn block_file(&mut self, name: &FileName, len: u64, index: FileIndex) -> Result<BlockFile, DecodeError> {
-        let mut slots = crate::hash::Map::default();
-        let mut keys = index.series_keys();
-        while let Some((slot, key)) = keys.next()? {
-            let damaged = DecodeError { what: "series key is not canonical", offset: u64::from(slot) };
-            let key = SeriesKey::from_canonical(key).ok_or(damaged)?;
-            slots.insert(self.index.insert(&key), slot);
-        }
+        let slots = slots_of(&mut self.index, &index)?;
         let sequence = index.meta().max_sequence;
         let hash = name.block_hash().unwrap_or_default();
         let (slots, settled, deleted) = (Arc::new(slots), 0, Deleted::default());
@@ -362,7 +362,7 @@ impl Replica {
         let mut fields = Fields::default();
         let names = listed.files.iter().map(|file| FileName::new(file.name.as_str()));
         let files: Vec<_> = names.filter_map(|name| self.files.get(&name).cloned()).collect();
-        for field in files.iter().flat_map(|file| file.index.fields()) {
+        for field in files.iter().flat_map(|file| file.index.fields()).filter(|field| !field.name.is_empty()) {
             // A field that was deleted may have come back with another type.
             fields.or_default(field.measurement.clone()).insert(field.name.clone(), field.field_type);
         }
@@ -383,6 +383,18 @@ impl Replica {
             fields: Arc::new(fields),
         }
     }
+}
+
+/// The slot of each series of a file, which are known from now on.
+fn slots_of(known: &mut IndexWriter, index: &FileIndex) -> Result<crate::hash::Map<SeriesId, u32>, DecodeError> {
+    let mut slots = crate::hash::Map::default();
+    let mut keys = index.series_keys();
+    while let Some((slot, key)) = keys.next()? {
+        let damaged = DecodeError { what: "series key is not canonical", offset: u64::from(slot) };
+        let key = SeriesKey::from_canonical(key).ok_or(damaged)?;
+        slots.insert(known.insert(&key), slot);
+    }
+    Ok(slots)
 }
 
 fn shards_of(manifest: &Manifest) -> impl Iterator<Item = (&str, &ManifestShard)> {

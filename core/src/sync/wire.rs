@@ -14,7 +14,7 @@
 //! | 2 manifest | see [`Manifest::encode`]: what the tail sends from now on is newer than these files |
 //! | 3 clock | the server's now, 8 bytes little-endian nanoseconds; sent when nothing else was for a while |
 
-use crate::catalog::Target;
+use crate::catalog::{Named, NewName, Target};
 use crate::codec::DecodeError;
 use crate::codec::varint::{self, Reader};
 use crate::model::SeriesKey;
@@ -206,7 +206,18 @@ fn tombstone_json(tombstone: &Tombstone) -> Value {
         "min_time": tombstone.range.min.to_string(),
         "max_time": tombstone.range.max.to_string(),
         "targets": tombstone.targets.iter().map(target).collect::<Vec<_>>(),
+        "fields": tombstone.fields,
+        "rename": tombstone.rename.as_ref().map(renamed),
     })
+}
+
+fn renamed(name: &NewName) -> Value {
+    let what = match name.what {
+        Named::Measurement => "measurement",
+        Named::Tag => "tag",
+        Named::Field => "field",
+    };
+    json!({ "what": what, "measurement": name.measurement, "from": name.from, "to": name.to })
 }
 
 /// Appends a frame. A policy's name is at most 255 bytes (the catalog checks it).
@@ -297,6 +308,8 @@ mod tests {
                     Target { measurement: "m".into(), series: None },
                     Target { measurement: "n".into(), series: Some(vec![SeriesKey::new("n", &[("a", "\u{1}")])]) },
                 ],
+                fields: vec!["v".into()],
+                rename: None,
             }],
         }
     }

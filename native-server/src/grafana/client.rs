@@ -429,7 +429,7 @@ impl Service<Uri> for Phased {
 }
 
 /// The error is what is wrong with a certificate or key; it holds nothing of them.
-fn trust(tls: &Tls) -> Result<ClientConfig, String> {
+pub(crate) fn trust(tls: &Tls) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;

@@ -129,7 +129,8 @@ fn data(view: &View, database: &Database) -> Result<Vec<u8>, Failure> {
     Ok(data)
 }
 
-fn base64(bytes: &[u8], out: &mut String) {
+/// Appends bytes in base64, with padding.
+pub(crate) fn base64(bytes: &[u8], out: &mut String) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for part in bytes.chunks(3) {
         let three = [part[0], *part.get(1).unwrap_or(&0), *part.get(2).unwrap_or(&0)];

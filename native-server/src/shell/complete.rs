@@ -61,6 +61,7 @@ const WORDS: &[&str] = &[
     "QUERIES",
     "QUERY",
     "READ",
+    "RENAME",
     "REPLICATION",
     "RESAMPLE",
     "RETENTION",

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our figures beside a peer's, from one run on one machine.
 //!
 //! Nothing here passes or fails. Every figure is measured now: throughput by wall time of the best of some rounds, cost
-//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, facette, datadog,
+//! of a server by its own CPU seconds, sizes in bytes. Names as arguments choose parts: parse, engine, influxql, facette, datadog,
 //! ingest, wasm.
 
 #[path = "bench/datadog.rs"]
@@ -10,6 +10,8 @@ mod datadog;
 mod engine;
 #[path = "bench/facette.rs"]
 mod facette;
+#[path = "bench/influxql.rs"]
+mod influxql;
 #[path = "bench/ingest.rs"]
 mod ingest;
 #[path = "bench/parse.rs"]
@@ -23,9 +25,10 @@ use std::time::Instant;
 
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("parse", parse::run),
     ("engine", engine::run),
+    ("influxql", influxql::run),
     ("facette", facette::run),
     ("datadog", datadog::run),
     ("ingest", ingest::run),

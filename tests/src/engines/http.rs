@@ -99,6 +99,13 @@ impl Serve {
         Self::spawn(command(folder, arguments))
     }
 
+    /// The same, trusting the certificates of a PEM file when it calls others.
+    pub fn start_trusting(folder: &Path, certificates: &Path) -> Result<Self, String> {
+        let mut command = command(folder, &[]);
+        command.env("SSL_CERT_FILE", certificates);
+        Self::spawn(command)
+    }
+
     fn spawn(mut command: Command) -> Result<Self, String> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|why| format!("{}: {why}", program().display()))?;

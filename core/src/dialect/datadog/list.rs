@@ -16,6 +16,7 @@ use crate::exec::Budget;
 use crate::index::SeriesId;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::snapshot::{Database, Policy, Run};
+use crate::store::tombstone::mask_of;
 use crate::store::{Snapshot, WriteError, Written};
 use crate::time::{NANOS_PER_SEC, TimeRange};
 use bytes::Bytes;
@@ -113,9 +114,10 @@ fn has_points(policy: &Policy, series: SeriesId, field: &str, range: TimeRange) 
     let runs = policy.shards_in(range).filter_map(|shard| shard.runs(series).ok()).flatten();
     runs.into_iter().any(|run| match run {
         Run::Chunk(chunk) => chunk.range().overlaps(range) && chunk.column(field).is_some(),
-        Run::Block { file, entry, .. } => {
+        Run::Block { file, entry, masks, .. } => {
             let fields = file.index.fields();
-            let mut columns = entry.columns.iter().filter_map(|column| fields.get(column.field as usize));
+            let columns = entry.columns.iter().filter(|column| mask_of(&masks, column).is_some());
+            let mut columns = columns.filter_map(|column| fields.get(column.field as usize));
             entry.time_range().overlaps(range) && columns.any(|known| known.name == field)
         }
     })

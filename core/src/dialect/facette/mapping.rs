@@ -20,6 +20,7 @@ use crate::model::SeriesKey;
 use crate::sorted::SortedSet;
 use crate::store::Snapshot;
 use crate::store::snapshot::{Database, Policy, Run, Shard};
+use crate::store::tombstone::mask_of;
 use crate::time::TimeRange;
 use serde_json::Value;
 
@@ -329,11 +330,12 @@ fn present_in(shard: &Shard, series: SeriesId, fields: &[&str], found: &mut [boo
         for (field, found) in fields.iter().zip(&mut *found).filter(|(_, found)| !**found) {
             *found = match &run {
                 Run::Chunk(chunk) => chunk.column(field).is_some(),
-                Run::Block { file, entry, .. } => {
+                Run::Block { file, entry, masks, .. } => {
                     let known = file.index.fields();
                     entry
                         .columns
                         .iter()
+                        .filter(|column| mask_of(masks, column).is_some())
                         .any(|column| known.get(column.field as usize).is_some_and(|known| known.name == *field))
                 }
             };

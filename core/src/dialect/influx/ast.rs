@@ -10,6 +10,7 @@
 mod print;
 mod text;
 
+use crate::catalog::NewName;
 use std::ops::Range;
 
 pub(super) use text::{plain_float, quoted_path};
@@ -27,6 +28,16 @@ pub enum Statement {
         sources: Vec<Source>,
         condition: Option<Expr>,
     },
+    /// `DELETE FIELD`, and with `drop` `DROP FIELD`, neither of which InfluxDB has: values of some fields, otherwise as
+    /// [`Statement::Delete`].
+    DeleteFields {
+        fields: Vec<String>,
+        drop: bool,
+        sources: Vec<Source>,
+        condition: Option<Expr>,
+    },
+    /// `RENAME MEASUREMENT`, `TAG` or `FIELD`, which InfluxDB does not have.
+    Rename(NewName),
     /// `DROP SERIES`: as [`Statement::Delete`].
     DropSeries {
         sources: Vec<Source>,

@@ -68,7 +68,9 @@ fn needs(statement: &Statement) -> Option<Vec<(Option<&str>, Privilege)>> {
         Statement::ShowSchema(show) => of_show(show, &mut needs),
         Statement::ShowRetentionPolicies { database } => needs.push((database.as_deref(), Privilege::Read)),
         Statement::ShowQueries | Statement::ShowContinuousQueries => needs.push((None, Privilege::Read)),
-        Statement::Delete { .. } | Statement::DropSeries { .. } => needs.push((None, Privilege::Write)),
+        Statement::Delete { .. } | Statement::DeleteFields { .. } | Statement::DropSeries { .. } => {
+            needs.push((None, Privilege::Write))
+        }
         Statement::DropRetentionPolicy { database, .. } | Statement::DropContinuousQuery { database, .. } => {
             needs.push((Some(database), Privilege::Write));
         }

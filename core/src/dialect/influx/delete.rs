@@ -1,4 +1,4 @@
-//! DELETE, DROP SERIES and DROP MEASUREMENT: which series and times they name.
+//! DELETE, DELETE FIELD, DROP FIELD, DROP SERIES and DROP MEASUREMENT: which series and times they name.
 
 use super::ast::{Expr, NameMatch, Source, Statement};
 use super::compile::{Bounds, pattern, split};
@@ -14,11 +14,16 @@ use crate::time::TimeRange;
 /// `None` when there is nothing to delete.
 pub(super) fn delete(statement: &Statement, context: &Context<'_>) -> Result<Option<Command>, StatementError> {
     let database = find(None, context)?;
+    let mut of_fields: &[String] = &[];
     let (sources, condition, timed) = match statement {
         Statement::DropMeasurement { name } => {
             let known = database.index.measurement(name).is_some();
             let targets = known.then(|| Target { measurement: name.clone(), series: None });
-            return Ok(command(database, TimeRange::ALL, targets.into_iter().collect()));
+            return Ok(command(database, TimeRange::ALL, targets.into_iter().collect(), &[]));
+        }
+        Statement::DeleteFields { fields, drop, sources, condition } => {
+            of_fields = fields;
+            (sources, condition, !drop)
         }
         Statement::Delete { sources, condition } => (sources, condition, true),
         Statement::DropSeries { sources, condition } => (sources, condition, false),
@@ -30,7 +35,10 @@ pub(super) fn delete(statement: &Statement, context: &Context<'_>) -> Result<Opt
         None => None,
     };
     if !timed && bounds != Bounds::default() {
-        return Err(StatementError::Fixed("DROP SERIES doesn't support time in WHERE clause"));
+        return Err(StatementError::Fixed(match of_fields {
+            [] => "DROP SERIES doesn't support time in WHERE clause",
+            _ => "DROP FIELD doesn't support time in WHERE clause",
+        }));
     }
     let mut targets = Vec::new();
     for (name, index) in selected(sources, database)? {
@@ -45,12 +53,12 @@ pub(super) fn delete(statement: &Statement, context: &Context<'_>) -> Result<Opt
             targets.push(Target { measurement: name.to_owned(), series });
         }
     }
-    Ok(command(database, bounds.range(), targets))
+    Ok(command(database, bounds.range(), targets, of_fields))
 }
 
-fn command(database: &Database, range: TimeRange, targets: Vec<Target>) -> Option<Command> {
-    let database = database.name.clone();
-    (!targets.is_empty() && !range.is_empty()).then(|| Command::Delete(Delete { database, range, targets }))
+fn command(database: &Database, range: TimeRange, targets: Vec<Target>, fields: &[String]) -> Option<Command> {
+    let (database, fields) = (database.name.clone(), fields.to_vec());
+    (!targets.is_empty() && !range.is_empty()).then(|| Command::Delete(Delete { database, range, targets, fields }))
 }
 
 /// The measurements that FROM names, all without it.

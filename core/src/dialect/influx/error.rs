@@ -234,7 +234,9 @@ fn catalog_error(error: &CatalogError) -> String {
         CatalogError::DurationBelowShard => {
             "retention policy duration must be greater than the shard duration".to_owned()
         }
-        CatalogError::DocumentsChanged(_) => error.to_string(),
+        CatalogError::NothingNamed(_) | CatalogError::NameTaken(_) | CatalogError::DocumentsChanged(_) => {
+            error.to_string()
+        }
     }
 }
 

@@ -123,6 +123,9 @@ struct Parser<'a> {
     operators: u32,
 }
 
+/// The words a statement begins with, as InfluxDB lists them.
+const STATEMENTS: &str = "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL";
+
 impl<'a> Parser<'a> {
     fn new(text: &'a str, params: &'a Params, limits: &Limits) -> Self {
         let none = Token { kind: Kind::Illegal, at: Position::default(), text: Cow::Borrowed(""), span: 0..0 };
@@ -320,7 +323,8 @@ impl<'a> Parser<'a> {
             Kind::Alter => self.alter(),
             Kind::Set => self.set_password(),
             Kind::Kill => self.kill(),
-            _ => Err(self.found("SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL")),
+            Kind::Ident if self.text().eq_ignore_ascii_case("RENAME") => self.rename(),
+            _ => Err(self.found(STATEMENTS)),
         }
     }
 }

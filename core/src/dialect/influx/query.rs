@@ -12,7 +12,7 @@ use super::into::Into;
 use super::params::Params;
 use super::{admin, authorize, continuous, counters, delete, head, parse, show, subscriptions, users};
 use crate::auth::Principal;
-use crate::catalog::{CatalogError, Command};
+use crate::catalog::{CatalogError, Command, Rename};
 use crate::dialect::exchange::{ApiConfig, ApiRequest, Exchange, Head, Turn};
 use crate::dialect::form;
 use crate::dialect::route::Call;
@@ -118,9 +118,16 @@ pub(super) fn compile(statement: &Statement, context: &Context<'_>) -> Result<Wo
             None => Work::Parts { parts: vec![written(0)], chunks: Chunks::Whole },
         }),
         Statement::Explain { select, analyze } => explain(select, *analyze, context),
-        Statement::Delete { .. } | Statement::DropSeries { .. } | Statement::DropMeasurement { .. } => {
+        Statement::Delete { .. }
+        | Statement::DeleteFields { .. }
+        | Statement::DropSeries { .. }
+        | Statement::DropMeasurement { .. } => {
             let command = delete::delete(statement, context)?;
             Ok(command.map_or_else(Work::nothing, Work::Command))
+        }
+        Statement::Rename(name) => {
+            let database = show::find(None, context)?.name.clone();
+            Ok(Work::Command(Command::Rename(Rename { database, name: name.clone() })))
         }
         other => {
             if let Some(command) = admin::command(other)? {
@@ -637,6 +644,8 @@ fn changes_by_get(statement: &Statement) -> bool {
         | Statement::DropContinuousQuery { .. }
         | Statement::DropDatabase { .. }
         | Statement::DropMeasurement { .. }
+        | Statement::DeleteFields { .. }
+        | Statement::Rename(_)
         | Statement::DropRetentionPolicy { .. }
         | Statement::DropSeries { .. }
         | Statement::DropShard { .. }

@@ -1,5 +1,7 @@
 //! The dialect end to end, in process: requests in, bytes out, over a store whose files are a map.
 
+mod clauses;
+
 use super::super::exchange::{ApiConfig, ApiRequest, Exchange, Head, Turn};
 use super::super::route;
 use crate::exec::Budget;
@@ -190,6 +192,50 @@ fn show_keeps_to_a_range_of_time() {
         ("SHOW TAG VALUES FROM m WITH KEY = k WHERE time > 200s", ""),
         ("SHOW SERIES FROM m WHERE time > 200s", "\"series\":[{\"columns\":[\"key\"],\"values\":[[\"m\"]]}]"),
     ]);
+}
+
+#[test]
+fn single_fields_go_and_names_change() {
+    for flushing in [false, true] {
+        let mut server = Server::with_points(flushing);
+        let change = |server: &mut Server, statement: &str| {
+            let text = server.post("/query", &format!("db=d&q={statement}"), "").text();
+            text.trim_end().replace("{\"results\":[{\"statement_id\":0", "").replace("}]}", "")
+        };
+        let values = |columns: &str, values: &str| series(columns, values);
+        assert_eq!(change(&mut server, "DELETE FIELD f FROM m WHERE k = 'a' AND time > 2s"), "");
+        assert_eq!(
+            server.ask("SELECT f, i FROM m"),
+            values("\"time\",\"f\",\"i\"", "[1,1,1],[61,2.5,null],[121,null,7],[181,-2,null],[241,8,null]")
+        );
+        assert_eq!(server.ask("SELECT count(f), count(i) FROM m"), values("\"time\",\"count\",\"count_1\"", "[0,4,2]"));
+        assert_eq!(change(&mut server, "DROP FIELD s, t, nothing FROM m WHERE k =~ /./"), "");
+        let keys = "\"series\":[{\"name\":\"m\",\"columns\":[\"fieldKey\",\"fieldType\"],\"values\":[[\"f\",\"float\"],[\"i\",\"integer\"]]}]";
+        assert_eq!(server.ask("SHOW FIELD KEYS FROM m"), keys);
+        assert_eq!(change(&mut server, "rename field f to \"g h\" from m"), "");
+        assert_eq!(change(&mut server, "RENAME TAG k TO host FROM m"), "");
+        assert_eq!(change(&mut server, "RENAME MEASUREMENT m TO p"), "");
+        assert_eq!(server.ask("SELECT * FROM m"), "");
+        assert_eq!(
+            server.ask("SELECT mean(\"g h\") FROM p WHERE host = 'b'").replace("\"p\"", "\"m\""),
+            values("\"time\",\"mean\"", "[0,0.25]")
+        );
+        assert!(server.ask("SHOW SERIES FROM p").contains("[[\"p\"],[\"p,host=a\"],[\"p,host=b\"]]"));
+        for (statement, error) in [
+            ("RENAME MEASUREMENT p TO n", "measurement n already exists"),
+            ("RENAME MEASUREMENT m TO q", "measurement m not found"),
+            ("RENAME FIELD f TO i FROM p", "field f not found"),
+            ("RENAME FIELD \"g h\" TO i FROM p", "field i already exists"),
+            ("RENAME TAG host TO time FROM p", "tag key time already exists"),
+            ("RENAME TAG host TO \"\" FROM p", "invalid name"),
+            ("DROP FIELD i FROM p WHERE time > 0", "DROP FIELD doesn't support time in WHERE clause"),
+        ] {
+            assert_eq!(change(&mut server, statement), format!(",\"error\":\"{error}\""), "{statement}");
+        }
+        // The old names are free, also for another type.
+        assert_eq!(server.post("/write", "db=d", "m,k=a f=\"text\" 1000000000").head.status, 204);
+        assert_eq!(server.ask("SELECT f FROM m"), values("\"time\",\"f\"", "[1,\"text\"]"));
+    }
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl World {
         let database = Arc::make_mut(&mut Arc::make_mut(&mut self.snapshot.databases)[0]);
         let policy = Arc::make_mut(&mut database.policies[0]);
         let targets = vec![Target { measurement: "cpu".to_owned(), series: None }];
-        let tombstone = Tombstone { number: 1, database: 1, range, targets };
+        let tombstone = Tombstone { number: 1, database: 1, range, targets, fields: Vec::new(), rename: None };
         for file in policy.shards.iter_mut().flat_map(|shard| &mut Arc::make_mut(shard).files) {
             let file = Arc::make_mut(file);
             file.deleted.add(&tombstone, &file.index).unwrap();

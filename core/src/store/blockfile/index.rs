@@ -1,13 +1,18 @@
 //! Reading a block file's footer and index.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{Field, FileMeta, GROUP, magic};
+use crate::catalog::{Named, NewName};
 use crate::codec::DecodeError;
 use crate::codec::checksum::crc32c;
 use crate::codec::varint::Reader;
+use crate::hash::Set;
+use crate::model::SeriesKey;
+use crate::order::sort_by;
 use crate::store::block::{self, BlockEntry};
 use crate::time::TimeRange;
 use crate::value::FieldType;
@@ -89,6 +94,9 @@ pub struct FileIndex {
     fields: Vec<Field>,
     groups: Range<usize>,
     group_starts: Range<usize>,
+    /// Keys and their slots in order, where some have another name than in the bytes.
+    renamed: Option<Arc<[(Box<[u8]>, u32)]>>,
+    fields_renamed: bool,
 }
 
 impl FileIndex {
@@ -128,7 +136,7 @@ impl FileIndex {
         reader.take((footer.series as usize).div_ceil(GROUP).saturating_mul(4), "group starts cut short")?;
         let group_starts = groups.end..reader.offset();
         reader.finish()?;
-        Ok(Self { bytes, footer, meta, fields, groups, group_starts })
+        Ok(Self { bytes, footer, meta, fields, groups, group_starts, renamed: None, fields_renamed: false })
     }
 
     pub const fn footer(&self) -> &Footer {
@@ -139,7 +147,8 @@ impl FileIndex {
         &self.meta
     }
 
-    /// The field table, by field number: grouped by measurement, in order of first use.
+    /// The field table, by field number: grouped by measurement, in order of first use. A field whose name another one
+    /// took, which is only done when it has no value left, has neither measurement nor name.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
@@ -165,12 +174,81 @@ impl FileIndex {
         SeriesKeys { group, next: 0 }
     }
 
-    /// The keys from a slot on.
-    pub fn series_keys_from(&self, slot: u32) -> Result<SeriesKeys<'_>, DecodeError> {
+    /// The keys without the first so many.
+    pub fn series_keys_from(&self, first: u32) -> Result<SeriesKeys<'_>, DecodeError> {
         let mut keys = self.series_keys();
-        keys.next = slot - slot % GROUP as u32;
-        while keys.next < slot && keys.next()?.is_some() {}
+        if self.renamed.is_some() {
+            keys.next = first;
+            return Ok(keys);
+        }
+        keys.next = first - first % GROUP as u32;
+        while keys.next < first && keys.next()?.is_some() {}
         Ok(keys)
+    }
+
+    /// Keys in order, each with its slot, once some were [renamed](Self::rename).
+    pub fn renamed_keys(&self) -> Option<&[(Box<[u8]>, u32)]> {
+        self.renamed.as_deref()
+    }
+
+    /// Whether something here has another name than in the bytes.
+    pub fn is_renamed(&self) -> bool {
+        self.renamed.is_some() || self.fields_renamed
+    }
+
+    /// The index as the file has it.
+    pub fn original(&self) -> Result<Self, DecodeError> {
+        Self::read(self.bytes.clone(), self.footer.clone())
+    }
+
+    /// Gives what lies here another name. What had that name before has no point left, and none at all from now on. Whether
+    /// there was something to do.
+    pub fn rename(&mut self, name: &NewName) -> Result<bool, DecodeError> {
+        let of_measurement = |field: &Field| field.measurement == name.measurement;
+        if !self.fields.iter().any(of_measurement) {
+            return Ok(false);
+        }
+        if name.what == Named::Field {
+            let mut any = false;
+            for field in self.fields.iter_mut().filter(|field| of_measurement(field)) {
+                if field.name == name.to {
+                    (field.measurement, field.name) = (String::new(), String::new());
+                } else if field.name == name.from {
+                    field.name.clone_from(&name.to);
+                    any = true;
+                }
+            }
+            self.fields_renamed |= any;
+            return Ok(any);
+        }
+        let (mut kept, mut renamed) = (Vec::new(), Vec::new());
+        let mut keys = self.series_keys();
+        while let Some((slot, key)) = keys.next()? {
+            let damaged = DecodeError { what: "series key not canonical", offset: u64::from(slot) };
+            let canonical = SeriesKey::from_canonical(key).ok_or(damaged)?;
+            match name.key(&canonical) {
+                Some(key) => renamed.push((Box::from(key.as_bytes()), slot)),
+                None => kept.push((Box::from(key), slot)),
+            }
+        }
+        if renamed.is_empty() {
+            return Ok(false);
+        }
+        let taken: Set<Box<[u8]>> = renamed.iter().map(|(key, _): &(Box<[u8]>, u32)| key.clone()).collect();
+        kept.retain(|(key, _): &(Box<[u8]>, u32)| !taken.contains(key));
+        kept.append(&mut renamed);
+        sort_by(&mut kept, |a, b| a.0.cmp(&b.0));
+        self.renamed = Some(kept.into());
+        if name.what == Named::Measurement {
+            for field in &mut self.fields {
+                if field.measurement == name.to {
+                    (field.measurement, field.name) = (String::new(), String::new());
+                } else if field.measurement == name.from {
+                    field.measurement.clone_from(&name.to);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The slot of a key.
@@ -314,6 +392,11 @@ impl SeriesKeys<'_> {
     /// The next slot and its key; `None` after the last.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its own buffer")]
     pub fn next(&mut self) -> Result<Option<(u32, &[u8])>, DecodeError> {
+        if let Some(renamed) = &self.group.index.renamed {
+            let found = renamed.get(self.next as usize);
+            self.next += u32::from(found.is_some());
+            return Ok(found.map(|(key, slot)| (*slot, &**key)));
+        }
         let slot = self.next;
         if slot >= self.group.index.footer.series {
             return Ok(None);

@@ -14,7 +14,7 @@ use crate::store::block::{BlockEntry, BlockReader, FileSlice, MAX_ROWS};
 use crate::store::blockfile::{BlockFileWriter, Field, FileIndex, FileMeta, Footer};
 use crate::store::layout::ByteRange;
 use crate::store::snapshot::BlockFile;
-use crate::store::tombstone::{Cuts, cuts_in, uncut};
+use crate::store::tombstone::{Cuts, Masks, left_of, mask_of, masked, uncut};
 use crate::value::FieldType;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Merge {
 #[derive(Debug)]
 struct Input {
     file: Arc<BlockFile>,
-    /// The slot of the next series.
+    /// Series before the next one, in the order of keys.
     next: u32,
     /// The number among all fields of each of the file's.
     fields: Vec<u32>,
@@ -84,6 +84,7 @@ struct Waiting {
     input: usize,
     entry: BlockEntry,
     cuts: Cuts,
+    masks: Masks,
 }
 
 /// Rows of a decoded block from `at` on.
@@ -162,25 +163,24 @@ impl Merge {
         for (at, file) in files.iter().enumerate() {
             keys.push(file.index.series_keys_from(self.inputs[at].next).map_err(damaged(at))?);
         }
-        let mut heads: Vec<Option<Vec<u8>>> = Vec::with_capacity(files.len());
+        let mut heads: Vec<Option<(Vec<u8>, u32)>> = Vec::with_capacity(files.len());
         for (at, keys) in keys.iter_mut().enumerate() {
             let next = keys.next().map_err(damaged(at))?;
-            heads.push(next.map(|(_, key)| key.to_vec()));
+            heads.push(next.map(|(slot, key)| (key.to_vec(), slot)));
         }
         while self.moved + self.writer.len() < self.slice {
-            let Some(key) = heads.iter().flatten().min().cloned() else { return Ok(false) };
+            let Some(key) = heads.iter().flatten().map(|(key, _)| key).min().cloned() else { return Ok(false) };
             let mut waiting = Vec::new();
             for at in 0..files.len() {
-                if heads[at].as_ref() != Some(&key) {
-                    continue;
-                }
-                self.wait_for(at, &mut waiting).map_err(damaged(at))?;
+                let Some((_, slot)) = heads[at].as_ref().filter(|(head, _)| *head == key) else { continue };
+                self.wait_for(at, *slot, &mut waiting).map_err(damaged(at))?;
                 self.inputs[at].next += 1;
                 let next = keys[at].next().map_err(damaged(at))?;
                 match (next, &mut heads[at]) {
-                    (Some((_, key)), Some(head)) => {
+                    (Some((next, key)), Some((head, slot))) => {
                         head.clear();
                         head.extend_from_slice(key);
+                        *slot = next;
                     }
                     (_, head) => *head = None,
                 }
@@ -192,14 +192,14 @@ impl Merge {
         Ok(true)
     }
 
-    /// The blocks of the next series of an input, but for those that are deleted whole.
-    fn wait_for(&self, input: usize, waiting: &mut Vec<Waiting>) -> Result<(), DecodeError> {
-        let Input { file, next, .. } = &self.inputs[input];
-        let deleted = file.deleted.cuts(*next);
-        for entry in file.index.blocks(*next)? {
+    /// The blocks of a series of an input, but for those that are deleted whole.
+    fn wait_for(&self, input: usize, slot: u32, waiting: &mut Vec<Waiting>) -> Result<(), DecodeError> {
+        let file = &self.inputs[input].file;
+        let (deleted, masks) = (file.deleted.cuts(slot), file.deleted.masks(slot));
+        for entry in file.index.blocks(slot)? {
             let entry = entry?;
-            if let Some(cuts) = cuts_in(&deleted, entry.time_range()) {
-                waiting.push(Waiting { input, entry, cuts });
+            if let Some(cuts) = left_of(&deleted, &masks, &entry) {
+                waiting.push(Waiting { input, entry, cuts, masks: masks.clone() });
             }
         }
         Ok(())
@@ -221,7 +221,8 @@ impl Merge {
             let alone =
                 loaded.is_empty() && waiting.front().is_none_or(|next| block.entry.max_time < next.entry.min_time);
             let bytes = self.fetch(&block, read)?;
-            if alone && block.cuts.is_empty() && block.entry.rows >= FULL_ROWS {
+            let whole = block.cuts.is_empty() && block.masks.is_empty() && self.is_named(&block);
+            if alone && whole && block.entry.rows >= FULL_ROWS {
                 self.write(&mut gathered, true);
                 self.copy(&block, &bytes)?;
                 continue;
@@ -233,6 +234,12 @@ impl Merge {
         }
         self.write(&mut gathered, true);
         Ok(())
+    }
+
+    /// Whether each of a block's columns still has a name.
+    fn is_named(&self, block: &Waiting) -> bool {
+        let fields = self.inputs[block.input].file.index.fields();
+        !block.entry.columns.iter().any(|column| fields[column.field as usize].name.is_empty())
     }
 
     fn fetch(&mut self, block: &Waiting, read: Read<'_>) -> Result<Bytes, String> {
@@ -255,9 +262,14 @@ impl Merge {
         let mut rows = Rows::default();
         reader.times(&mut rows.times).map_err(damaged)?;
         let kept = (!block.cuts.is_empty()).then(|| uncut(&block.cuts, &rows.times));
-        for column in &entry.columns {
+        let names = file.index.fields();
+        for column in entry.columns.iter().filter(|column| !names[column.field as usize].name.is_empty()) {
+            let Some(hidden) = mask_of(&block.masks, column) else { continue };
             let mut decoded = Column::new(column.field_type);
             reader.column(column, &mut decoded).map_err(damaged)?;
+            if !hidden.is_empty() {
+                decoded = masked(&decoded, &rows.times, hidden);
+            }
             if let Some(kept) = &kept {
                 decoded = decoded.gather(kept);
             }
@@ -267,6 +279,9 @@ impl Merge {
         }
         if let Some(kept) = &kept {
             rows.times = kept.iter().map(|row| rows.times[*row as usize]).collect();
+        }
+        if !block.masks.is_empty() {
+            rows.leave_out_empty();
         }
         Ok(rows)
     }
@@ -353,6 +368,16 @@ impl Rows {
             range.clone().for_each(|row| into.push(column.get(row)));
         }
         self.pad();
+    }
+
+    /// Leaves out rows without any value.
+    fn leave_out_empty(&mut self) {
+        let has_value = |row: &u32| self.columns.iter().any(|(_, column)| column.get(*row as usize).is_some());
+        let kept: Vec<u32> = (0..self.times.len() as u32).filter(has_value).collect();
+        if kept.len() < self.times.len() {
+            self.times = kept.iter().map(|row| self.times[*row as usize]).collect();
+            self.columns.iter_mut().for_each(|(_, column)| *column = column.gather(&kept));
+        }
     }
 
     /// Fills up columns that the last rows did not have.

@@ -15,6 +15,15 @@ use std::hint::black_box;
 /// Points of a host.
 const STEPS: usize = 20_000;
 
+/// How much data there is.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    /// Seconds between two points of a host.
+    pub every: i64,
+    /// Points of a host.
+    pub steps: usize,
+}
+
 const QUERIES: [(&str, &str); 4] = [
     ("mean by minute", "SELECT mean(usage_user), mean(usage_system) FROM cpu GROUP BY time(1m), hostname"),
     ("min by minute", "SELECT min(usage_user), min(usage_system) FROM cpu GROUP BY time(1m), hostname"),
@@ -24,9 +33,10 @@ const QUERIES: [(&str, &str); 4] = [
 
 pub(crate) fn run(table: &mut Table) {
     for every in [1, 10] {
-        let mut host = load(every);
+        let setup = Setup { every, steps: STEPS };
+        let mut host = setup.load();
         for (what, text) in QUERIES {
-            measure(&mut host, every, text, &format!("{what}, {every}-s data, columns in memory"), 2, table);
+            measure(&mut host, setup, text, &format!("{what}, {every}-s data, columns in memory"), 2, table);
         }
         let values = (STEPS * crate::HOSTS * FIELDS.len()) as f64;
         host.flush();
@@ -37,43 +47,47 @@ pub(crate) fn run(table: &mut Table) {
             "",
         );
         for (what, text) in QUERIES {
-            measure(&mut host, every, text, &format!("{what}, {every}-s data, blocks decoded"), 2, table);
+            measure(&mut host, setup, text, &format!("{what}, {every}-s data, blocks decoded"), 2, table);
         }
         let whole = "SELECT mean(usage_user), mean(usage_system) FROM cpu GROUP BY hostname";
-        measure(&mut host, every, whole, &format!("mean of everything, {every}-s data, from headers"), 2, table);
+        measure(&mut host, setup, whole, &format!("mean of everything, {every}-s data, from headers"), 2, table);
     }
 }
 
-fn load(every: i64) -> MemHost {
-    let config = StoreConfig { flush_bytes: u64::MAX, max_memtable_bytes: u64::MAX, ..StoreConfig::default() };
-    let mut host = MemHost::new(config);
-    host.create_database("bench");
-    let mut devops = Devops::new(every, true);
-    let precision = Precision::from_v1_name("ns").expect("it is one of the names");
-    for _ in 0..STEPS / 50 {
-        let mut body = Vec::new();
-        (0..50).for_each(|_| {
-            devops.lines(&mut body);
-        });
-        let mut batch = WriteBatch::new();
-        parse(&body, precision, Timestamp::EPOCH, &mut batch);
-        host.submit("bench", batch).expect("memory takes all");
+impl Setup {
+    /// In memory, all of it.
+    pub(crate) fn load(self) -> MemHost {
+        let config = StoreConfig { flush_bytes: u64::MAX, max_memtable_bytes: u64::MAX, ..StoreConfig::default() };
+        let mut host = MemHost::new(config);
+        host.create_database("bench");
+        let mut devops = Devops::new(self.every, true);
+        let precision = Precision::from_v1_name("ns").expect("it is one of the names");
+        for _ in 0..self.steps / 50 {
+            let mut body = Vec::new();
+            (0..50).for_each(|_| {
+                devops.lines(&mut body);
+            });
+            let mut batch = WriteBatch::new();
+            parse(&body, precision, Timestamp::EPOCH, &mut batch);
+            host.submit("bench", batch).expect("memory takes all");
+        }
+        host
     }
-    host
 }
 
-fn measure(host: &mut MemHost, every: i64, text: &str, what: &str, fields: u64, table: &mut Table) {
+fn measure(host: &mut MemHost, setup: Setup, text: &str, what: &str, fields: u64, table: &mut Table) {
     let points = (STEPS * crate::HOSTS) as u64;
     let mut stats = QueryStats::default();
-    let secs = best_secs(5, || stats = query(host, every, text));
+    let secs = best_secs(5, || stats = query(host, setup, text));
     let rate = (points * fields) as f64 / secs / 1e6;
     let how = if stats.blocks_from_header > 0 && stats.blocks_decoded == 0 { ", headers only" } else { "" };
     table.row(what, format!("{rate:.0} M values/s{how}"), "");
 }
 
-fn query(host: &mut MemHost, every: i64, text: &str) -> QueryStats {
+/// Runs a statement on one thread; what it gives is let go.
+pub(crate) fn query(host: &mut MemHost, setup: Setup, text: &str) -> QueryStats {
     // Where the data ends: a query without an upper bound makes buckets up to now.
-    let now = Timestamp::from_secs(crate::START + every * STEPS as i64).expect("it fits");
+    let now = Timestamp::from_secs(crate::START + setup.every * setup.steps as i64).expect("it fits");
     let limits = Limits { query_memory: 4 << 30, ..Limits::default() };
     let mut query = frames::open(text, Some("bench".into()), host.snapshot(), now, &limits).expect("it parses");
     loop {

@@ -4,6 +4,7 @@
 //! `[REDACTED]`. It is made for people and loses things as InfluxDB does: floats have three decimals, and a few names
 //! are never quoted. [`Statement::to_source`] gives text that parses to the same statement again, for storage.
 
+use crate::catalog::Named;
 use std::fmt;
 
 use super::text::{
@@ -107,6 +108,24 @@ impl Printer {
                 self.put("DELETE");
                 self.from(sources);
                 self.condition(condition.as_ref());
+            }
+            Statement::DeleteFields { fields, drop, sources, condition } => {
+                self.put(if *drop { "DROP FIELD " } else { "DELETE FIELD " });
+                self.list(fields, |print, field| print.ident(field));
+                self.from(sources);
+                self.condition(condition.as_ref());
+            }
+            Statement::Rename(name) => {
+                let what = match name.what {
+                    Named::Measurement => "RENAME MEASUREMENT ",
+                    Named::Tag => "RENAME TAG ",
+                    Named::Field => "RENAME FIELD ",
+                };
+                self.named(what, &name.from);
+                self.named(" TO ", &name.to);
+                if name.what != Named::Measurement {
+                    self.named(" FROM ", &name.measurement);
+                }
             }
             Statement::DropSeries { sources, condition } => {
                 self.put("DROP SERIES");

@@ -1,7 +1,8 @@
 //! Statements that change the catalog, users, rights and queries.
 
 use super::select::Into;
-use super::{Kind, ParseError, Parser, Result};
+use super::{Kind, ParseError, Parser, Result, STATEMENTS};
+use crate::catalog::{Named, NewName};
 use crate::dialect::influx::ast::{
     ContinuousQuery, Expr, FirstPolicy, PolicyOptions, Privilege, Secret, Select, Statement, SubscriptionMode,
     write_duration,
@@ -35,6 +36,7 @@ impl Parser<'_> {
                 Ok(Statement::DropContinuousQuery { name, database })
             }
             Kind::Database => Ok(Statement::DropDatabase { name: self.ident()? }),
+            Kind::Field => self.delete_fields(true),
             Kind::Measurement => Ok(Statement::DropMeasurement { name: self.ident()? }),
             Kind::Retention => {
                 self.expect(Kind::Policy)?;
@@ -53,6 +55,29 @@ impl Parser<'_> {
             Kind::User => Ok(Statement::DropUser { name: self.ident()? }),
             _ => Err(self.found("CONTINUOUS, DATABASE, MEASUREMENT, RETENTION, SERIES, SHARD, SUBSCRIPTION, USER")),
         }
+    }
+
+    /// After the word RENAME: `MEASUREMENT a TO b`, `TAG a TO b FROM m`, `FIELD a TO b FROM m`.
+    pub(super) fn rename(&mut self) -> Result<Statement> {
+        // Without one of these words it is no statement, as in InfluxDB.
+        let none = self.found(STATEMENTS);
+        let what = match self.next() {
+            Kind::Measurement => Named::Measurement,
+            Kind::Tag => Named::Tag,
+            Kind::Field => Named::Field,
+            _ => return Err(none),
+        };
+        let from = self.ident()?;
+        self.expect(Kind::To)?;
+        let to = self.ident()?;
+        let measurement = match what {
+            Named::Measurement => from.clone(),
+            Named::Tag | Named::Field => {
+                self.expect(Kind::From)?;
+                self.ident()?
+            }
+        };
+        Ok(Statement::Rename(NewName { what, measurement, from, to }))
     }
 
     /// After the word ALTER. The options come in any order, each at most once, at least one.

@@ -57,8 +57,21 @@ impl Parser<'_> {
     }
 
     pub(super) fn delete(&mut self) -> Result<Statement> {
+        if self.accept(Kind::Field) {
+            return self.delete_fields(false);
+        }
         let (sources, condition) = self.doomed()?;
         Ok(Statement::Delete { sources, condition })
+    }
+
+    /// After the words DELETE FIELD or DROP FIELD.
+    pub(super) fn delete_fields(&mut self, drop: bool) -> Result<Statement> {
+        let mut fields = vec![self.ident()?];
+        while self.accept(Kind::Comma) {
+            fields.push(self.ident()?);
+        }
+        let (sources, condition) = self.doomed()?;
+        Ok(Statement::DeleteFields { fields, drop, sources, condition })
     }
 
     /// `[FROM sources] [WHERE expr]`, at least one of them, of what is to be deleted: in every policy of the database

@@ -35,6 +35,23 @@ fn answer(text: &str) -> String {
 }
 
 #[test]
+fn statements_that_influxdb_does_not_have_read_back() {
+    for text in [
+        "RENAME MEASUREMENT m TO \"b c\"",
+        "RENAME TAG host TO node FROM m",
+        "RENAME FIELD f TO g FROM \"a b\"",
+        "DELETE FIELD f, \"g h\" FROM m WHERE time > 5",
+        "DROP FIELD f FROM m WHERE host = 'a'",
+    ] {
+        assert_eq!(parse_one(text).to_string(), text);
+    }
+    let words = "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL";
+    assert_eq!(error("RENAME"), format!("found RENAME, expected {words} at line 1, char 1"));
+    assert_eq!(error("RENAME TAG a TO b"), "found EOF, expected FROM at line 1, char 19");
+    assert_eq!(error("DROP FIELD"), "found EOF, expected identifier at line 1, char 12");
+}
+
+#[test]
 fn answers_are_those_of_influxdb() {
     let mut cases = 0;
     let mut wrong = Vec::new();

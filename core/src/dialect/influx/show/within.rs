@@ -2,6 +2,7 @@
 
 use crate::index::SeriesId;
 use crate::store::snapshot::{Database, Run, Shard};
+use crate::store::tombstone::mask_of;
 use crate::time::TimeRange;
 
 /// Exact, but for a block of irregular times that begins before the range and ends after it: it counts as having some.
@@ -15,6 +16,10 @@ fn in_shard(shard: &Shard, series: SeriesId, range: TimeRange) -> bool {
     let Ok(runs) = shard.runs(series) else { return true };
     runs.iter().any(|run| match run {
         Run::Chunk(chunk) => chunk.times.iter().any(|time| range.contains(*time)),
+        Run::Block { entry, masks, .. } if !masks.is_empty() => {
+            let left = entry.columns.iter().filter(|column| mask_of(masks, column).is_some());
+            left.map(|column| TimeRange::new(column.first_time, column.last_time)).any(|extent| extent.overlaps(range))
+        }
         Run::Block { entry, .. } => {
             let whole = entry.time_range();
             let begins_or_ends_inside = range.contains(whole.min) || range.contains(whole.max);
