@@ -68,6 +68,8 @@ enum Command {
     Inspect(ops::FolderArgs),
     /// Read a whole data folder and check every checksum; exit code 1 when something is damaged
     Verify(ops::FolderArgs),
+    /// Write what is in the log to files, and make one file of each shard; no server may use the folder
+    Compact(ops::FolderArgs),
     /// Take out what is damaged in a data folder so that it opens again
     Repair(ops::RepairArgs),
     /// Write points of a data folder as line protocol, CSV or Parquet
@@ -170,6 +172,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Restore(args) => ops::restore(&args),
         Command::Inspect(args) => ops::inspect(&args),
         Command::Verify(args) => ops::verify(&args),
+        Command::Compact(args) => ops::compact(&args),
         Command::Repair(args) => ops::repair(&args),
         Command::Export(args) => ops::export(&args),
         Command::Snapshot(args) => ops::snapshot(&args),

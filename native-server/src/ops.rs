@@ -5,6 +5,7 @@
 //! `repair` and `compact` need the folder for themselves.
 
 mod backup;
+mod compact;
 mod export;
 mod inspect;
 mod repair;
@@ -88,6 +89,10 @@ pub(crate) fn inspect(args: &FolderArgs) -> Exit {
 
 pub(crate) fn verify(args: &FolderArgs) -> Exit {
     end(verify::verify(&args.data_dir))
+}
+
+pub(crate) fn compact(args: &FolderArgs) -> Exit {
+    end(compact::compact(args))
 }
 
 pub(crate) fn repair(args: &RepairArgs) -> Exit {

@@ -238,3 +238,23 @@ fn a_folder_is_described() {
     let said = ends(3, &["inspect", "--data-dir", "/nonexistent"]);
     assert!(said.contains("no data folder"), "{said}");
 }
+
+#[test]
+fn a_folder_is_compacted_to_one_file_a_shard() {
+    let source = folder();
+    // Shards of weeks 0, 2 and 3; the first has one file and points in the log.
+    let exported = dump(source.path());
+    let server = Serve::start(source.path(), Profile::Default).expect("it starts");
+    let said = ends(3, &["compact", "--data-dir", text(source.path())]);
+    assert!(said.contains("is in use"), "{said}");
+    drop(server);
+    let said = ends(0, &["compact", "--data-dir", text(source.path())]);
+    assert!(said.contains("points in the log became 3 files with"), "{said}");
+    assert!(!said.lines().last().unwrap_or_default().ends_with("in the log"), "{said}");
+    assert_eq!(lines(&dump(source.path())), lines(&exported));
+    ends(0, &["verify", "--data-dir", text(source.path())]);
+    let again = ends(0, &["compact", "--data-dir", text(source.path())]);
+    assert!(again.contains("3 files") && again.matches("3 files").count() == 2, "{again}");
+    let missing = source.path().join("nowhere");
+    assert!(ends(3, &["compact", "--data-dir", text(&missing)]).contains("no such folder"));
+}

@@ -69,6 +69,7 @@ enum Message {
     Write { database: String, policy: Option<String>, batch: Box<WriteBatch>, reply: oneshot::Sender<Outcome> },
     Command { command: Command, reply: oneshot::Sender<Outcome> },
     Job(Event),
+    Compact { reply: std::sync::mpsc::Sender<()> },
     Shutdown,
 }
 
@@ -86,6 +87,7 @@ impl Host {
             sender: sender.clone(),
             logs: LogFiles::new(config.fsync),
             waiting: HashMap::new(),
+            compacting: None,
         };
         // What opening changes is done first: a disk that takes nothing is found before anybody is told to come.
         writer.act();
@@ -159,6 +161,14 @@ impl Host {
         self.shared.files.whole(name)
     }
 
+    /// Flushes, and makes one file of each shard. The receiver hears when that is done, or ended by a disk that takes
+    /// nothing: see [`poisoned`](Self::poisoned).
+    pub(crate) fn compact(&self) -> Receiver<()> {
+        let (reply, done) = std::sync::mpsc::channel();
+        let _ = self.sender.send(Message::Compact { reply });
+        done
+    }
+
     /// Flushes and stops the writer. Later writes are refused.
     pub(crate) fn shut_down(&self) {
         let _ = self.sender.send(Message::Shutdown);
@@ -203,6 +213,13 @@ struct Writer {
     sender: SyncSender<Message>,
     logs: LogFiles,
     waiting: HashMap<WriteId, Waiter>,
+    /// Who wants everything compacted; it begins once all is flushed.
+    compacting: Option<Compacting>,
+}
+
+struct Compacting {
+    begun: bool,
+    reply: std::sync::mpsc::Sender<()>,
 }
 
 struct Waiter {
@@ -216,6 +233,7 @@ impl Writer {
         let mut stopping = false;
         loop {
             self.act();
+            self.compact_all();
             if stopping && self.shared.store().is_idle() {
                 return;
             }
@@ -231,6 +249,23 @@ impl Writer {
             if let Err(error) = self.logs.sync_due() {
                 tracing::error!(%error, "a background sync failed: what was written in the last second may not survive a power loss");
             }
+        }
+    }
+
+    fn compact_all(&mut self) {
+        let Some(wanted) = &mut self.compacting else { return };
+        let mut store = self.shared.store();
+        if !store.is_idle() {
+            return;
+        }
+        if !wanted.begun {
+            wanted.begun = true;
+            store.compact();
+        } else {
+            // Whoever does not wait any more does not want to know.
+            let _ = wanted.reply.send(());
+            drop(store);
+            self.compacting = None;
         }
     }
 
@@ -257,6 +292,10 @@ impl Writer {
                     self.waiting.insert(id, Waiter { reply, command: true });
                 }
                 Message::Job(event) => store.handle(now, event),
+                Message::Compact { reply } => {
+                    store.flush(now);
+                    self.compacting = Some(Compacting { begun: false, reply });
+                }
                 Message::Shutdown => {
                     store.shutdown(now);
                     stop = true;
