@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::repo::{Outcome, Repo, Tally};
 
 /// Modules below all others. They may name each other.
-const WORDS: &[&str] = &["extent", "hash", "limits", "number", "order", "pattern", "sorted", "time", "value"];
+const WORDS: &[&str] = &["extent", "hash", "limits", "memo", "number", "order", "pattern", "sorted", "time", "value"];
 
 /// A module of core, and the modules it may name besides itself and [`WORDS`].
 const LAYERS: &[(&str, &[&str])] = &[
