@@ -9,6 +9,7 @@ use super::block::BlockEntry;
 use super::blockfile::FileIndex;
 use super::layout::FileName;
 use super::memtable::{Chunk, FrozenMemtable};
+pub use super::tombstone::mask_of;
 use super::tombstone::{Cuts, Deleted, Masks, Tombstone, left_of};
 use crate::catalog::Documents;
 use crate::codec::DecodeError;

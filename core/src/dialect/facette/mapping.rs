@@ -19,8 +19,7 @@ use crate::index::{MeasurementIndex, SeriesId};
 use crate::model::SeriesKey;
 use crate::sorted::SortedSet;
 use crate::store::Snapshot;
-use crate::store::snapshot::{Database, Policy, Run, Shard};
-use crate::store::tombstone::mask_of;
+use crate::store::snapshot::{Database, Policy, Run, Shard, mask_of};
 use crate::time::TimeRange;
 use serde_json::Value;
 

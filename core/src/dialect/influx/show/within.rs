@@ -1,8 +1,7 @@
 //! Whether a series has points in a range of time, from what is in memory: chunks and the entries of blocks.
 
 use crate::index::SeriesId;
-use crate::store::snapshot::{Database, Run, Shard};
-use crate::store::tombstone::mask_of;
+use crate::store::snapshot::{Database, Run, Shard, mask_of};
 use crate::time::TimeRange;
 
 /// Exact, but for a block of irregular times that begins before the range and ends after it: it counts as having some.
