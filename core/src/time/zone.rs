@@ -18,6 +18,7 @@
 //! ```
 
 use super::{NANOS_PER_SEC, civil_from_days, days_from_civil};
+use std::sync::OnceLock;
 
 static TABLE: &[u8] = include_bytes!("zones.bin");
 
@@ -71,7 +72,7 @@ impl Day {
 impl Zone {
     /// `None` when there is no zone of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Reader { left: TABLE }.find(name)
+        Places::of_table().find(name)
     }
 
     /// The offset at an instant in nanoseconds.
@@ -127,6 +128,44 @@ struct Reader {
     left: &'static [u8],
 }
 
+/// Where in the table things lie: found once, since the way to a zone leads through all before it.
+struct Places {
+    rules: Vec<Rule>,
+    offsets: Vec<i32>,
+    /// Where each zone begins.
+    zones: Vec<Reader>,
+    /// Sorted, with the number of the zone.
+    names: Vec<(&'static [u8], usize)>,
+}
+
+impl Places {
+    fn of_table() -> &'static Self {
+        static PLACES: OnceLock<Places> = OnceLock::new();
+        PLACES.get_or_init(|| Self::read(Reader { left: TABLE }))
+    }
+
+    fn read(mut reader: Reader) -> Self {
+        let rules: Vec<Rule> = (0..reader.varint()).map(|_| reader.rule()).collect();
+        let offsets: Vec<i32> = (0..reader.varint()).map(|_| reader.zigzag()).collect();
+        let count = reader.varint();
+        let zone = |_| {
+            let place = Reader { left: reader.left };
+            reader.zone(&rules, &offsets);
+            place
+        };
+        let zones = (0..count).map(zone).collect();
+        let count = reader.varint();
+        let names = (0..count).map(|_| (reader.text(), reader.varint() as usize)).collect();
+        Self { rules, offsets, zones, names }
+    }
+
+    fn find(&self, name: &str) -> Option<Zone> {
+        let at = self.names.binary_search_by(|(known, _)| (*known).cmp(name.as_bytes())).ok()?;
+        let Reader { left } = self.zones[self.names[at].1];
+        Some(Reader { left }.zone(&self.rules, &self.offsets))
+    }
+}
+
 impl Reader {
     fn byte(&mut self) -> u8 {
         let (first, rest) = self.left.split_first().expect("the table ends where its counts say");
@@ -144,6 +183,13 @@ impl Reader {
                 return value;
             }
         }
+    }
+
+    fn text(&mut self) -> &'static [u8] {
+        let len = self.varint() as usize;
+        let (text, rest) = self.left.split_at(len);
+        self.left = rest;
+        text
     }
 
     fn zigzag(&mut self) -> i32 {
@@ -164,31 +210,6 @@ impl Reader {
         Rule { standard, summer }
     }
 
-    fn find(mut self, name: &str) -> Option<Zone> {
-        let rules: Vec<Rule> = (0..self.varint()).map(|_| self.rule()).collect();
-        let offsets: Vec<i32> = (0..self.varint()).map(|_| self.zigzag()).collect();
-        let zones = self.left;
-        let count = self.varint();
-        for _ in 0..count {
-            self.zone(&rules, &offsets);
-        }
-        for _ in 0..self.varint() {
-            let len = self.varint() as usize;
-            let (known, rest) = self.left.split_at(len);
-            self.left = rest;
-            let zone = self.varint();
-            if known == name.as_bytes() {
-                let mut reader = Self { left: zones };
-                reader.varint();
-                for _ in 0..zone {
-                    reader.zone(&rules, &offsets);
-                }
-                return Some(reader.zone(&rules, &offsets));
-            }
-        }
-        None
-    }
-
     fn zone(&mut self, rules: &[Rule], offsets: &[i32]) -> Zone {
         let rule = rules[self.varint() as usize];
         let first = offsets[self.varint() as usize];
@@ -205,6 +226,17 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_zone_of_the_table_is_found() {
+        let names = &Places::of_table().names;
+        assert!(names.len() > 400 && names.is_sorted(), "{}", names.len());
+        for (name, _) in names {
+            let name = std::str::from_utf8(name).unwrap();
+            assert!(Zone::named(name).is_some(), "{name}");
+        }
+        assert_eq!(Zone::named("Europe/Atlantis"), None);
+    }
 
     #[test]
     fn offsets_are_those_of_the_zone() {
