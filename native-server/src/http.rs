@@ -387,7 +387,8 @@ impl Service {
             Hash::Due(due) => (header::TRAILER, HeaderValue::from_static("x-answer-hash"), Some(due)),
         };
         let body = match body {
-            AnswerBody::Whole(whole) => full(whole),
+            // InfluxDB's answers come in chunks, however short they are.
+            AnswerBody::Whole(whole) => BodyExt::boxed(StreamBody::new(Once(Some(whole)))),
             AnswerBody::Pieces(pieces) => BodyExt::boxed(StreamBody::new(Chunks { pieces, trailers, ended: false })),
         };
         let mut response = self.send(head, body);
@@ -516,6 +517,17 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 
 pub(crate) fn stream_body(pieces: mpsc::Receiver<Piece>) -> Body {
     BodyExt::boxed(StreamBody::new(Chunks { pieces, trailers: None, ended: false }))
+}
+
+/// A body of one chunk, without a length.
+struct Once(Option<Bytes>);
+
+impl futures_core::Stream for Once {
+    type Item = Result<Frame<Bytes>, io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
 }
 
 /// A receiver as a stream of body frames, and what comes after them.
