@@ -9,7 +9,7 @@ use crate::checks::Checks;
 use crate::drive::{Answer, AnswerBody, Driver, Lane, Order, Piece};
 use crate::facts::{Counters, Watch, add};
 use crate::grafana::client::Caller;
-use crate::grafana::proxy;
+use crate::grafana::{arrow, proxy};
 use crate::gzip;
 use crate::host::{Host, clock};
 use crate::login_limit::LoginLimit;
@@ -263,6 +263,7 @@ impl Service {
         let who = self.who(&request, peer);
         let done = (lane == Lane::Query).then(|| self.slow_note(&request, who.clone())).flatten();
         let order = Order { lane, who: Some(who), done };
+        let as_arrow = path == "/api/ds/query" && arrow::is_wanted(&parts.headers);
         let exchange = route::open(request, self.host.snapshot(), &self.api);
         // A fault that tests inject: what a mistake in a handler would do.
         #[cfg(debug_assertions)]
@@ -270,7 +271,10 @@ impl Service {
             true => Box::new(Panics),
             false => exchange,
         };
-        let response = self.run_for(exchange, &parts.headers, order).await;
+        let response = match as_arrow {
+            true => self.run_as_arrow(exchange, &parts.headers, order).await,
+            false => self.run_for(exchange, &parts.headers, order).await,
+        };
         if self.api.authentication && matches!(response.status().as_u16(), 401 | 403) {
             self.login_failed(&unread, peer);
         }
@@ -304,6 +308,21 @@ impl Service {
             Some(answer) => self.stream(answer, headers).await,
             None => gave_up(),
         }
+    }
+
+    /// The same with frames as Arrow. An answer that holds no frames stays as it is.
+    async fn run_as_arrow(&self, exchange: Box<dyn Exchange>, headers: &HeaderMap, order: Order) -> Response<Body> {
+        let Some(Answer { mut head, body }) = self.driver.answer_to(exchange, order).await else { return gave_up() };
+        let Some(json) = body.collect().await else { return gave_up() };
+        let body = match tokio::task::block_in_place(|| arrow::encode(&json)) {
+            Some(streams) => {
+                head.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+                head.headers.push(("Content-Type".to_owned(), arrow::TYPE.to_owned()));
+                streams.into()
+            }
+            None => json,
+        };
+        self.stream(Answer { head, body: AnswerBody::Whole(body) }, headers).await
     }
 
     /// The whole body, unpacked, within the limit and in time, and the room that is held for it.

@@ -224,6 +224,38 @@ fn a_hundred_mixed_queries_at_once_are_answered_as_one_after_the_other() {
 }
 
 #[test]
+fn frames_come_as_arrow_to_whom_asks_for_it() {
+    let folder = data_folder();
+    let mut server = Serve::start_with(folder.path(), &[]).expect("it starts");
+    let testdata = make(&mut server, &record("test", "testdata", "", ""));
+    let query = |ref_id: &str, scenario: &str| {
+        format!(
+            r#"{{"refId":"{ref_id}","datasource":{{"uid":"{testdata}"}},"scenarioId":"{scenario}","stringInput":"1,2"}}"#
+        )
+    };
+    let asked = format!(
+        r#"{{"from":"0","to":"1000","queries":[{},{}]}}"#,
+        query("A", "csv_metric_values"),
+        query("B", "csv_metric_values")
+    );
+    let request = Request::post("/api/ds/query", &[], asked.as_str()).with("Content-Type", "application/json");
+    let json = server.answer(&request, None).expect("an answer");
+    assert!(json.status == 200 && json.text().starts_with("{\"results\""), "{}", json.text());
+    let request = request.with("Accept", "application/vnd.apache.arrow.stream");
+    let arrow = server.answer(&request, None).expect("an answer");
+    let kind = arrow.header("content-type");
+    assert_eq!((arrow.status, kind.as_deref()), (200, Some("application/vnd.apache.arrow.stream")));
+    // A stream begins with the marker of a message and ends with that of none.
+    assert!(arrow.body.starts_with(&[0xff; 4]) && arrow.body.ends_with(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]));
+    let ends = arrow.body.windows(8).filter(|bytes| *bytes == [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]).count();
+    assert_eq!(ends, 2, "one stream a frame");
+    // What is no answer with frames stays what it is.
+    let request = Request::post("/api/ds/query", &[], "{").with("Accept", "application/vnd.apache.arrow.stream");
+    let refused = server.answer(&request.with("Content-Type", "application/json"), None).expect("an answer");
+    assert!(refused.status == 400 && refused.text().starts_with('{'), "{}", refused.text());
+}
+
+#[test]
 fn of_racing_creates_one_succeeds_and_what_was_told_survives_a_kill() {
     let folder = data_folder();
     let server = Serve::start_with(folder.path(), &[]).expect("it starts");
