@@ -1,7 +1,7 @@
 //! Files of every released format stay readable. A folder of `fixtures` was written once, by the program of its time, and
 //! is never written again; `answers.json` beside it is what that program answered.
 //!
-//! A new format gets a new folder: `WRITE_FIXTURE=v2 cargo test -p isopoint-tests --test fixtures`.
+//! A new format gets a new folder: `WRITE_FIXTURE=v4 cargo test -p isopoint-tests --test fixtures`.
 
 use isopoint_core::store::{FileName, StoreConfig};
 use isopoint_core::time::Timestamp;
@@ -75,7 +75,8 @@ fn every_released_format_is_read() {
     assert!(count > 0, "no fixture");
 }
 
-/// Two files of overlapping times in one shard, and points that are in the log only.
+/// Two files of overlapping times in one shard, a change of a name and a field that is gone since, and points that are in
+/// the log only.
 fn write(folder: &Path) {
     assert!(!folder.exists(), "{} is never written again", folder.display());
     let mut core = Core::new(Profile::Default);
@@ -86,6 +87,13 @@ fn write(folder: &Path) {
         assert_eq!(answer.status, 204, "{}", answer.text());
         if at < 2 {
             core.host.flush();
+        }
+        if at == 1 {
+            // They stand beside the files, whose bytes have the old name and all fields.
+            for statement in ["RENAME FIELD text TO note FROM cpu", "DROP FIELD ok FROM cpu"] {
+                let answer = core.exchange(&Request::post("/query", &[("db", "d"), ("q", statement)], ""), NOW).text();
+                assert!(!answer.contains("error"), "{answer}");
+            }
         }
     }
     for (name, bytes) in &core.host.files {

@@ -113,7 +113,11 @@ impl FillCursor {
         let ends = self.kept.times.first().zip(self.kept.times.last()).map(|(a, b)| (*a.min(b), *a.max(b)));
         let own = ends.map(|(first, last)| (buckets.of_label(first), buckets.of_label(last)));
         let asked = buckets.span(first.unwrap_or(i64::MIN), last.unwrap_or(i64::MAX));
-        let from = if first.is_some() { asked.0 } else { own?.0 };
+        let mut from = if first.is_some() { asked.0 } else { own?.0 };
+        if let Some((own, _)) = own.filter(|_| descending) {
+            // Down to a row from before the range none is left out.
+            from = from.min(own);
+        }
         let to = if last.is_some() { asked.1 } else { own?.1 };
         (from <= to).then_some(if descending { (to, from) } else { (from, to) })
     }

@@ -18,7 +18,7 @@ use crate::store::blockfile::{FileIndex, Footer};
 use crate::store::delete::fields_without_values;
 use crate::store::memtable::{FrozenMemtable, Places};
 use crate::store::snapshot::{BlockFile, Database, Fields, Policy, Shard};
-use crate::store::tombstone::Deleted;
+use crate::store::tombstone::{Deleted, Tombstone};
 use crate::store::wal;
 use crate::store::{ByteRange, FileName};
 use crate::time::TimeRange;
@@ -200,21 +200,35 @@ impl Replica {
         let before = self.files.len();
         self.files.retain(|name, _| live.contains_key(name));
         let dropped = self.files.len() < before;
-        self.manifest = self.next.take();
-        let deleted = self.delete();
+        let before = std::mem::replace(&mut self.manifest, self.next.take());
+        let deleted = self.delete(before.as_ref());
         if dropped || deleted {
             self.forget();
         }
         self.view = None;
     }
 
-    /// Lays the manifest's tombstones beside its files. Whether there are any.
-    fn delete(&mut self) -> bool {
+    /// Lays the manifest's tombstones beside its files, but for those that `before`, the manifest in force until now, laid
+    /// beside them already. Whether there are any.
+    fn delete(&mut self, before: Option<&Manifest>) -> bool {
         let Some(manifest) = &self.manifest else { return false };
+        let files = before.into_iter().flat_map(shards_of).flat_map(|(_, shard)| &shard.files);
+        let settled: SortedMap<&str, u64> = files.map(|file| (file.name.as_str(), file.settled)).collect();
         let mut any = false;
         for listed in shards_of(manifest).flat_map(|(_, shard)| &shard.files) {
             let Some(file) = self.files.get_mut(&FileName::new(listed.name.as_str())) else { continue };
-            let later = manifest.tombstones.iter().filter(|tombstone| tombstone.number > listed.settled);
+            let of =
+                |manifest: &Manifest| later(manifest, listed).map(|tombstone| tombstone.number).collect::<Vec<_>>();
+            let laid = match before.filter(|_| settled.get(listed.name.as_str()) == Some(&listed.settled)) {
+                Some(before) => of(before) == of(manifest),
+                // A new file has nothing beside it yet.
+                None => file.settled == listed.settled && !file.is_amended() && of(manifest).is_empty(),
+            };
+            if laid {
+                any |= file.is_amended();
+                continue;
+            }
+            let later = later(manifest, listed);
             // An index that does not decode fails every query of the file.
             let mut index = file.index.original().unwrap_or_else(|_| file.index.clone());
             let deleted = Deleted::of(later, &mut index).unwrap_or_default();
@@ -395,6 +409,12 @@ fn slots_of(known: &mut IndexWriter, index: &FileIndex) -> Result<crate::hash::M
         slots.insert(known.insert(&key), slot);
     }
     Ok(slots)
+}
+
+/// The tombstones that a file is older than.
+fn later<'m>(manifest: &'m Manifest, file: &ManifestFile) -> impl Iterator<Item = &'m Tombstone> {
+    let settled = file.settled;
+    manifest.tombstones.iter().filter(move |tombstone| tombstone.number > settled)
 }
 
 fn shards_of(manifest: &Manifest) -> impl Iterator<Item = (&str, &ManifestShard)> {

@@ -275,6 +275,10 @@ impl Compiler<'_> {
 
     fn grouped(&self, input: Input, beside: &[Expr]) -> Node {
         let ties = self.ties(&input, beside);
+        self.grouped_by(input, ties)
+    }
+
+    fn grouped_by(&self, input: Input, ties: Ties) -> Node {
         let group = |input: Node, ties: Ties| Node::Group(Box::new(plan::Group { input, by: self.by(), ties }));
         if input.parts.len() == 1 {
             return group(input.node(), ties);

@@ -505,6 +505,16 @@ fn rows_of_one_time_come_as_a_heap_gives_them() {
         check("SELECT first(v) FROM t", "[60,3]");
         check("SELECT first(v), h FROM t", "[60,2,\"b\"]");
         check("SELECT last(v), h FROM t", "[120,3,\"c\"]");
+        // Of series that a tag puts together, the first one's point counts among equal ones.
+        let lines = "u,h=a v=4,i=3 60\nu,h=b v=21,i=5 60\nu,h=b,z=1 v=21,i=1 60\n";
+        assert_eq!(server.post("/write", "db=d&precision=s", lines).head.status, 204);
+        let mut check = |q: &str, expected: &str| {
+            let answer = server.ask(q);
+            assert!(answer.contains(&format!("\"values\":[{expected}]")), "{q}: {answer}");
+        };
+        check("SELECT v, i FROM u", "[60,4,3],[60,21,1],[60,21,5]");
+        check("SELECT top(v, h, 1), i FROM u", "[60,21,\"b\",5]");
+        check("SELECT top(v, 1), i FROM u", "[60,21,1]");
         // The points of a selector are told a series at a time.
         check("SELECT v FROM (SELECT last(v) AS v FROM t WHERE time < 100s GROUP BY h)", "[60,1],[60,2],[60,3]");
     }

@@ -1,6 +1,8 @@
 //! `GROUP BY time(…)`: buckets of equal width, of local time, of the calendar.
 
+use super::super::ast::{Select, Source};
 use super::super::error::StatementError;
+use super::time::interval;
 use super::{Bounds, Compiler, Interval};
 use crate::exec::QueryError;
 use crate::extent::FULL;
@@ -26,8 +28,8 @@ impl Compiler<'_> {
             0 => MOST_EDGES,
             allowed => allowed.saturating_add(2),
         };
-        let mut edges = Vec::new();
         let (mut start, mut end) = window(interval, zone, first.into());
+        let mut edges = self.edges_before(start, interval, zone, first)?;
         loop {
             edges.push(clamped(start));
             if end > i128::from(last) {
@@ -41,6 +43,46 @@ impl Compiler<'_> {
             // A clock that is put back makes a bucket longer, never one that begins before the last.
             (start, end) = (end.max(next.0), next.1.max(end + 1));
         }
+    }
+
+    /// The edges below `start` between which rows of subqueries may lie: the first bucket of a subquery begins before the
+    /// range. Ascending.
+    fn edges_before(
+        &self,
+        start: i128,
+        interval: Interval,
+        zone: Option<&Zone>,
+        first: i64,
+    ) -> Result<Vec<i64>, StatementError> {
+        let mut reach = 0;
+        for inner in &self.schema.subqueries {
+            reach = reach.max(self.reach(inner, interval)?);
+        }
+        let lowest = i128::from(first) - reach;
+        let (mut edges, mut edge) = (Vec::new(), start);
+        while edge > lowest && reach > 0 {
+            if edges.len() as u64 > MOST_EDGES {
+                return Err(StatementError::Buckets { asked: edges.len() as u64, allowed: MOST_EDGES });
+            }
+            edge = window(interval, zone, edge - 1).0.min(edge - 1);
+            edges.push(clamped(edge));
+        }
+        edges.reverse();
+        Ok(edges)
+    }
+
+    /// How far before the range rows of a subquery may lie: its buckets and, if it has subqueries, theirs. A bucket of
+    /// the calendar or of a day on which clocks are changed is up to an eighth longer than its width.
+    fn reach(&self, select: &Select, outer: Interval) -> Result<i128, StatementError> {
+        let own = interval(&select.dimensions, self.context.now)?.unwrap_or(outer);
+        let mut inside = 0;
+        for source in &select.sources {
+            if let Source::Subquery(inner) = source {
+                inside = inside.max(self.reach(inner, own)?);
+            }
+        }
+        let width = i128::from(own.width);
+        Ok(inside + width + width / 8)
     }
 
     /// Where the data begins, about.

@@ -479,7 +479,11 @@ impl Compiler<'_> {
         let result = result(call, field_type).map_err(|function| StatementError::Argument { function, field_type })?;
         let own_time = matches!(reducer, Reducer::Extreme { .. } | Reducer::Sample(_));
         let filled = !own_time && reducer != Reducer::Distinct;
-        let mut points = self.grouped(input, carried);
+        let mut points = match self.ties(&input, carried) {
+            // Of points that tags tell apart InfluxDB takes the best of each series first, then goes by series.
+            Ties::Heap { .. } if !per.is_empty() => self.grouped_by(input, Ties::InOrder),
+            ties => self.grouped_by(input, ties),
+        };
         let Select { limit, offset, .. } = *self.select;
         let scanned = self.schema.subqueries.is_empty();
         if matches!(reducer, Reducer::Extreme { .. }) && call.args.len() == 2 && scanned && (limit > 0 || offset > 0) {

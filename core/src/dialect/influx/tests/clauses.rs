@@ -18,6 +18,26 @@ fn a_subquery_is_read_like_a_measurement() {
 }
 
 #[test]
+fn a_bucket_inside_that_begins_before_the_range_is_kept() {
+    let max = |values: &str| series("\"time\",\"max\"", values);
+    let rows = |inner: &str, range: &str, outer: &str| {
+        let inner = format!("SELECT mean(f) AS a FROM m GROUP BY time({inner})");
+        format!("SELECT max(a) FROM ({inner}) WHERE time >= {range} AND time < 241s GROUP BY {outer}")
+    };
+    let cases = [
+        (rows("2m", "61s", "time(1m) fill(none)"), max("[0,2.5],[120,1]")),
+        (rows("2m", "61s", "time(1m) fill(none) tz('Asia/Kolkata')"), max("[0,2.5],[120,1]")),
+        (rows("4m", "121s", "time(1m) fill(none) tz('Asia/Kolkata')"), max("[0,1]")),
+        // It takes the place of the first bucket of the range; descending, all down to it are made.
+        (rows("2m", "61s", "time(1m) fill(9)"), max("[0,2.5],[120,1],[180,9],[240,9]")),
+        (rows("2m", "61s", "time(1m) fill(9) tz('Asia/Kolkata')"), max("[0,2.5],[120,1],[180,9],[240,9]")),
+        (rows("4m", "121s", "time(1m) fill(9) ORDER BY time DESC"), max("[240,9],[180,9],[120,9],[60,9],[0,1]")),
+    ];
+    let cases: Vec<(&str, &str)> = cases.iter().map(|(asked, answer)| (asked.as_str(), answer.as_str())).collect();
+    check(&cases);
+}
+
+#[test]
 fn into_writes_what_is_selected() {
     for flushing in [false, true] {
         let mut server = Server::with_points(flushing);
