@@ -169,6 +169,39 @@ fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     assert!(said.contains("not empty"), "{said}");
 }
 
+#[test]
+fn a_backup_has_the_names_and_fields_of_its_time() {
+    let source = data_folder();
+    let backups = data_folder();
+    let mut server = Serve::start(source.path(), Profile::Default).expect("it starts");
+    assert_eq!(server.answer(&Request::statement("CREATE DATABASE d"), None).expect("it answers").status, 200);
+    let lines: Vec<_> = (0..500).map(|at| format!("m,h=h{} f={at},g={at}i {at}", at % 3)).collect();
+    write(&mut server, &lines.join("\n"));
+    assert_eq!(server.stop(), Ok(Some(0)), "the points are in a file");
+    let mut server = Serve::start(source.path(), Profile::Default).expect("it starts");
+    for statement in ["RENAME FIELD f TO e FROM m", "RENAME MEASUREMENT m TO n", "DROP FIELD g FROM n"] {
+        let request = Request::post("/query", &[("db", "d"), ("q", statement)], "");
+        let answer = server.answer(&request, None).expect("it answers").text();
+        assert!(!answer.contains("error"), "{statement}: {answer}");
+    }
+    write(&mut server, "n,h=h0 e=0.5 1000");
+    let asked = ["SELECT * FROM n", "SHOW SERIES", "SHOW FIELD KEYS", "SELECT f, g FROM m"];
+    let before = asked.map(|statement| query(&mut server, statement));
+    assert!(before[0].contains("[\"time\",\"e\",\"h\"]") && before[0].contains("[1000,0.5,\"h0\"]"), "{}", before[0]);
+    ends(0, &["backup", "--data-dir", text(source.path()), text(backups.path())]);
+    // Not in the backup.
+    let request = Request::post("/query", &[("db", "d"), ("q", "RENAME MEASUREMENT n TO o")], "");
+    assert_eq!(server.answer(&request, None).expect("it answers").status, 200);
+    let target = source.path().with_extension("restored");
+    ends(0, &["restore", text(backups.path()), "--data-dir", text(&target)]);
+    ends(0, &["verify", "--data-dir", text(&target)]);
+    let mut restored = Serve::start(&target, Profile::Default).expect("it starts");
+    let after = asked.map(|statement| query(&mut restored, statement));
+    drop(restored);
+    fs::remove_dir_all(&target).expect("it is there");
+    assert_eq!(after, before);
+}
+
 fn count(server: &mut Serve) -> i64 {
     let answer = query(server, "SELECT count(v) FROM m");
     let digits = answer.split("[[0,").nth(1).and_then(|rest| rest.split(']').next());
