@@ -17,8 +17,8 @@ struct Module {
 
 /// The reader is what a page loads first; its goal is 200,000 bytes of gzip, which it has not reached.
 const MODULES: [Module; 2] = [
-    Module { name: "reader", cargo: &["--no-default-features"], max_raw: 523_000, max_gzip: 229_500 },
-    Module { name: "full", cargo: &[], max_raw: 1_995_000, max_gzip: 867_000 },
+    Module { name: "reader", cargo: &["--no-default-features"], max_raw: 526_000, max_gzip: 230_500 },
+    Module { name: "full", cargo: &[], max_raw: 2_000_000, max_gzip: 869_000 },
 ];
 
 impl Module {
