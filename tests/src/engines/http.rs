@@ -219,7 +219,11 @@ impl Drop for Serve {
 
 impl Engine for Serve {
     fn answer(&mut self, request: &Request, now: Option<i64>) -> Result<Answer, String> {
-        let answer = self.http.answer(request, now);
+        // The program that tests build takes the time from this header.
+        let answer = match now {
+            Some(now) => self.http.answer(&request.clone().with("X-Isopoint-Test-Now", &now.to_string()), None),
+            None => self.http.answer(request, None),
+        };
         match self.child.try_wait() {
             // What it says after a panic.
             Ok(None) => match answer {
@@ -238,7 +242,7 @@ impl Engine for Serve {
     }
 
     fn has_clock(&self) -> bool {
-        true
+        false
     }
 }
 
